@@ -1,0 +1,57 @@
+//! The label by which `smoke IMAGE` and `deploy IMAGE` know an image, whatever its recipe.
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the image label that carries a [`Contract`] as JSON.
+pub const LABEL: &str = "io.dindimg.contract";
+
+/// What an image offers and needs at run time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Contract {
+    /// Version of this structure; 1 today.
+    pub schema: u32,
+    /// The guest profile, for example `dind`.
+    pub profile: String,
+    /// The container engine inside.
+    pub engine: Engine,
+    /// Distribution and suite, for example `debian/bookworm`.
+    pub distribution: String,
+    /// The program that is PID 1, for example `tini`.
+    pub init: String,
+    /// The iptables backend chosen by the recipe: `legacy`, `nft` or `auto`.
+    pub iptables: String,
+    /// TCP ports the image listens on by default.
+    pub ports: Vec<Port>,
+    /// Directories that want a volume.
+    pub volumes: Vec<String>,
+    /// Seconds the engine should wait between the stop signal and killing.
+    pub stop_timeout: u32,
+    /// What the outer engine has to grant.
+    pub privileges: Privileges,
+}
+
+/// The container engine inside an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// `docker` today.
+    pub name: String,
+    /// Upstream version: no epoch, no `+dfsg`, no Debian revision.
+    pub version: String,
+}
+
+/// One TCP port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Port number.
+    pub port: u16,
+    /// What answers there: `docker-tls` or `docker`.
+    pub purpose: String,
+}
+
+/// What the outer engine has to grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Privileges {
+    /// Whether `--privileged` is needed.
+    pub privileged: bool,
+}

@@ -1,0 +1,2 @@
+//! The `dindimg` program.
+fn main() {}
