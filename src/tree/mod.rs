@@ -2,6 +2,10 @@
 
 mod node;
 mod path;
+mod payload;
+mod root;
 
 pub use node::{Content, Kind, Meta, Node, Spool};
 pub use path::{NAME_LIMIT, PATH_LIMIT, PathError, TreePath};
+pub use payload::{ENTRY_LIMIT, PayloadError, read_payload};
+pub use root::{Owner, Placed, Tree, TreeError};

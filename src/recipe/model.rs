@@ -1,0 +1,126 @@
+//! A validated recipe: complete, with every default filled in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::epoch::Epoch;
+use crate::platform::Platform;
+
+use super::raw::Acknowledged;
+use super::values::{
+    CompressionText, FingerprintText, MirrorUrl, PackageName, RepositoryName, Word,
+};
+use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback};
+
+/// Everything a recipe says, defaults included.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// File name without `.toml`: names outputs and messages.
+    pub name: String,
+    /// The recipe file.
+    pub path: PathBuf,
+    /// What the image is for; `None` installs the listed packages and nothing else.
+    pub profile: Option<Profile>,
+    /// Where to push, unless the command line or configuration says otherwise.
+    pub repository: Option<RepositoryName>,
+    /// Platforms, at least one, no duplicates, in the order given.
+    pub platforms: Vec<Platform>,
+    /// Tag templates.
+    pub tags: Vec<String>,
+    /// Layer compression, `None` for the default.
+    pub compression: Option<CompressionText>,
+    /// Whether the engine's data directory is declared a volume.
+    pub volume: bool,
+    /// The distribution.
+    pub debian: Debian,
+    /// Packages to install beyond the profile's.
+    pub include: Vec<PackageName>,
+    /// Whether Recommends are installed.
+    pub recommends: bool,
+    /// Uncovered scripts the recipe accepts.
+    pub acknowledged: Option<Acknowledged>,
+    /// PID 1.
+    pub init: InitKind,
+    /// Firewall tools.
+    pub iptables: IptablesBackend,
+    /// What is tried when the data directory cannot hold an overlay.
+    pub storage_fallback: Vec<StorageFallback>,
+    /// Size of a loop file or tmpfs.
+    pub storage_size: String,
+    /// `daemon.json`.
+    pub daemon: BTreeMap<String, serde_json::Value>,
+    /// Which commands wait for the daemon.
+    pub wait: RunWait,
+    /// Seconds between the stop signal and killing.
+    pub stop_timeout: u32,
+    /// Environment of the image, over the profile's.
+    pub env: BTreeMap<String, String>,
+    /// Labels of the image, over the generated ones.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The Debian suite of a recipe.
+#[derive(Clone, Debug)]
+pub struct Debian {
+    /// Suite or code name.
+    pub suite: Word,
+    /// Mirrors of the main archive; empty for the defaults.
+    pub mirrors: Vec<MirrorUrl>,
+    /// Mirrors of the security archive; empty for the defaults.
+    pub security_mirrors: Vec<MirrorUrl>,
+    /// Components.
+    pub components: Vec<Word>,
+    /// Resolve from the snapshot archive at this time.
+    pub snapshot: Option<Epoch>,
+    /// The suite is closed and archived.
+    pub archived: bool,
+    /// Whether the security suite is used.
+    pub security: bool,
+    /// Whether the updates suite is used.
+    pub updates: bool,
+    /// Whether an expired Release file is refused.
+    pub check_valid_until: bool,
+    /// Who may sign the suites.
+    pub trust: Trust,
+    /// Further repositories.
+    pub repositories: Vec<ExtraRepository>,
+}
+
+/// Who may sign a repository.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// The distribution's own keys for the suite.
+    Distribution,
+    /// The certificates the recipe names, and no other.
+    Pinned(Vec<Pin>),
+}
+
+/// A certificate and the fingerprint that pins it.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// Where the certificate came from, for messages.
+    pub file: String,
+    /// The certificate's bytes.
+    pub certificate: Vec<u8>,
+    /// Its primary key.
+    pub fingerprint: FingerprintText,
+}
+
+/// A repository beyond the suites of the distribution.
+#[derive(Clone, Debug)]
+pub struct ExtraRepository {
+    /// Name in the lock.
+    pub name: Word,
+    /// Mirrors in order.
+    pub mirrors: Vec<MirrorUrl>,
+    /// Suite.
+    pub suite: Word,
+    /// Components.
+    pub components: Vec<Word>,
+    /// Who may sign it.
+    pub pins: Vec<Pin>,
+    /// Preference, as in apt_preferences(5).
+    pub priority: i32,
+    /// Whether an expired Release file is refused.
+    pub check_valid_until: bool,
+}

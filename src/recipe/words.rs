@@ -1,0 +1,116 @@
+//! The recipe's closed vocabularies. Each parses itself and names its choices when it cannot.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::suggest;
+
+/// Declares an enum whose words are written exactly as given, with an error that lists them.
+macro_rules! vocabulary {
+    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// Every word, in the order of the documentation.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word as recipes write it.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!(
+                        concat!("`{}` is not ", $what, " (one of {}){}"),
+                        text,
+                        Self::WORDS.join(", "),
+                        suggest::hint(text, Self::WORDS.iter().copied()),
+                    )),
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "enum": Self::WORDS })
+            }
+        }
+    };
+}
+
+vocabulary! {
+    /// What an image is for: which packages and which guest runtime it gets.
+    Profile, "a profile" {
+        /// A Docker daemon in a container, a drop-in for `docker:dind`.
+        Dind = "dind",
+    }
+}
+
+vocabulary! {
+    /// The program that is PID 1.
+    InitKind, "an init" {
+        /// `tini`, signalling the whole process group.
+        Tini = "tini",
+        /// `dumb-init`.
+        DumbInit = "dumb-init",
+        /// `catatonit`.
+        Catatonit = "catatonit",
+    }
+}
+
+vocabulary! {
+    /// Which iptables implementation the image selects.
+    IptablesBackend, "an iptables backend" {
+        /// The `x_tables` kernel interface.
+        Legacy = "legacy",
+        /// The `nf_tables` kernel interface.
+        Nft = "nft",
+        /// Chosen at start by a functional probe.
+        Auto = "auto",
+    }
+}
+
+vocabulary! {
+    /// What the guest tries when the data directory cannot hold an overlay.
+    StorageFallback, "a storage fallback" {
+        /// An ext4 file system in a sparse file, mounted over the data directory.
+        Loop = "loop",
+        /// A tmpfs over the data directory: volatile, costs memory.
+        Tmpfs = "tmpfs",
+        /// The FUSE implementation of overlayfs.
+        FuseOverlayfs = "fuse-overlayfs",
+    }
+}
+
+vocabulary! {
+    /// When a user's command waits for the daemon.
+    RunWait, "a wait mode" {
+        /// `docker …` waits, other commands run at once.
+        Docker = "docker",
+        /// Every command waits.
+        Always = "always",
+    }
+}
