@@ -1,1 +1,26 @@
-//! setup
+//! What maintainer scripts would have done, as declared rules: no script is ever run.
+//!
+//! Found by comparing real installs with bare unpacking: scripts add files, set a few modes and
+//! turn two directories into links; they never alter a shipped file. Each rule is one file below
+//! `rules/` and one line in [`rules::RULES`].
+
+pub mod accounts;
+pub mod alternatives;
+pub mod census;
+mod context;
+pub mod dpkg;
+pub mod ldcache;
+pub mod rules;
+mod subject_hash;
+pub mod units;
+
+pub use context::{Package, Setup, SetupError};
+pub use rules::{RULES, Rule};
+
+/// Applies every rule that concerns an installed package, in the order of [`RULES`].
+pub fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
+    for rule in RULES {
+        (rule.apply)(setup)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! What a rule sees and may do.
+
+use std::io;
+
+use crate::deb::archive::Control;
+use crate::epoch::Epoch;
+use crate::platform::Architecture;
+use crate::recipe::IptablesBackend;
+use crate::tree::{Content, Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
+
+/// Why a rule cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// An entry cannot be placed.
+    #[error("rule `{rule}`: {source}")]
+    Tree {
+        /// The rule.
+        rule: &'static str,
+        /// Why.
+        source: TreeError,
+    },
+    /// A file the rule builds on is not what it expects.
+    #[error("rule `{rule}`: {subject}: {message}")]
+    Input {
+        /// The rule.
+        rule: &'static str,
+        /// The file or package.
+        subject: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// An installed package, as rules see it.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// Name.
+    pub name: String,
+    /// Version in the distribution's notation.
+    pub version: String,
+    /// Architecture of the package: the target's, or `all`.
+    pub architecture: String,
+    /// Its control files.
+    pub control: Control,
+    /// The paths it ships, as it names them and in its order (for dpkg's file lists).
+    pub paths: Vec<String>,
+}
+
+/// The tree under construction and what the rules need to know.
+pub struct Setup<'a> {
+    /// The tree, with every package placed.
+    pub tree: &'a mut Tree,
+    /// The installed packages, by name.
+    pub packages: &'a [Package],
+    /// The target architecture.
+    pub architecture: Architecture,
+    /// Date of everything generated.
+    pub epoch: Epoch,
+    /// Which iptables the alternatives select.
+    pub iptables: IptablesBackend,
+    /// The rule at work, for errors.
+    pub rule: &'static str,
+}
+
+impl Setup<'_> {
+    /// Whether the package is installed.
+    pub fn has(&self, name: &str) -> bool {
+        self.package(name).is_some()
+    }
+
+    /// An installed package.
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+
+    /// Whether anything stands at `path`; the last link is not followed.
+    pub fn exists(&self, path: &str) -> bool {
+        TreePath::parse(path).is_ok_and(|path| self.tree.contains(&path))
+    }
+
+    /// The content of the file `path` leads to.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SetupError> {
+        let parsed = self.path(path)?;
+        self.tree
+            .file(&parsed)
+            .map(|content| content.read().map_err(|error| self.io(path, &error)))
+            .transpose()
+    }
+
+    /// The content of a text file; one that is not UTF-8 is an error.
+    pub fn text(&self, path: &str) -> Result<Option<String>, SetupError> {
+        self.read(path)?
+            .map(|bytes| {
+                String::from_utf8(bytes).map_err(|_| self.input(path, "it is not UTF-8 text"))
+            })
+            .transpose()
+    }
+
+    /// Writes a file owned by root.
+    pub fn write(
+        &mut self,
+        path: &str,
+        mode: u32,
+        content: impl Into<Content>,
+    ) -> Result<(), SetupError> {
+        self.write_as(path, mode, 0, content)
+    }
+
+    /// Writes a file owned by root and the group `gid`.
+    pub fn write_as(
+        &mut self,
+        path: &str,
+        mode: u32,
+        gid: u32,
+        content: impl Into<Content>,
+    ) -> Result<(), SetupError> {
+        self.set(path, Kind::File(content.into()), mode, gid)
+    }
+
+    /// Writes a file owned by root unless something is there.
+    pub fn write_new(
+        &mut self,
+        path: &str,
+        mode: u32,
+        content: impl Into<Content>,
+    ) -> Result<(), SetupError> {
+        if self.exists(path) {
+            return Ok(());
+        }
+        self.write(path, mode, content)
+    }
+
+    /// Makes a directory unless something is there.
+    pub fn directory(&mut self, path: &str, mode: u32, gid: u32) -> Result<(), SetupError> {
+        if self.exists(path) {
+            return Ok(());
+        }
+        self.set(path, Kind::Directory, mode, gid)
+    }
+
+    /// Makes a symbolic link, over whatever is there.
+    pub fn link(&mut self, path: &str, target: &str) -> Result<(), SetupError> {
+        self.set(path, Kind::Symlink(target.to_owned()), 0o777, 0)
+    }
+
+    /// An error about `subject` in the rule at work.
+    pub fn input(&self, subject: &str, message: impl Into<String>) -> SetupError {
+        SetupError::Input {
+            rule: self.rule,
+            subject: subject.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// Checks a path of a rule.
+    pub fn path(&self, path: &str) -> Result<TreePath, SetupError> {
+        TreePath::parse(path).map_err(|error: PathError| self.input(path, error.to_string()))
+    }
+
+    fn io(&self, path: &str, error: &io::Error) -> SetupError {
+        self.input(path, format!("cannot be read: {error}"))
+    }
+
+    fn set(&mut self, path: &str, kind: Kind, mode: u32, gid: u32) -> Result<(), SetupError> {
+        let path = self.path(path)?;
+        let mut meta = Meta::root(mode, self.epoch.seconds());
+        meta.gid = gid;
+        self.tree
+            .set(&path, Node { kind, meta })
+            .map(|_| ())
+            .map_err(|source| SetupError::Tree {
+                rule: self.rule,
+                source,
+            })
+    }
+}

@@ -1,0 +1,180 @@
+//! System users and groups that scripts add: the docker group, and what `sysusers.d` declares.
+
+use super::super::accounts::{Accounts, User};
+use super::super::context::{Setup, SetupError};
+use super::{Rule, passwd_files};
+
+pub(super) const RULE: Rule = Rule {
+    name: "system-accounts",
+    replaces: "docker.io.postinst (addgroup docker), systemd-sysusers calls of debhelper and systemd",
+    covers: &["docker.io", "systemd"],
+    apply,
+};
+
+/// The id `nogroup` and `nobody` have in base-passwd's masters.
+const NOBODY: u32 = 65_534;
+
+fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
+    let (Some(passwd), Some(group)) = (
+        setup.text("usr/share/base-passwd/passwd.master")?,
+        setup.text("usr/share/base-passwd/group.master")?,
+    ) else {
+        return Ok(());
+    };
+    let mut accounts = Accounts::parse(&passwd, &group).map_err(|line| {
+        setup.input("usr/share/base-passwd", format!("unreadable line `{line}`"))
+    })?;
+    let distribution_users = accounts.users.len();
+    for (path, text) in sysusers_files(setup)? {
+        for line in text.lines() {
+            add(&mut accounts, line)
+                .map_err(|message| setup.input(&path, format!("{message} in `{line}`")))?;
+        }
+    }
+    if setup.has("docker.io") {
+        accounts.ensure_group("docker", None);
+    }
+    passwd_files::write(setup, &accounts, distribution_users)
+}
+
+fn sysusers_files(setup: &Setup<'_>) -> Result<Vec<(String, String)>, SetupError> {
+    // systemd-sysusers runs only where systemd is installed; elsewhere packages ship the files
+    // beside scripts of their own.
+    if !setup.has("systemd") && !setup.has("systemd-standalone-sysusers") {
+        return Ok(Vec::new());
+    }
+    let paths: Vec<String> = setup
+        .tree
+        .below(&setup.path("usr/lib/sysusers.d")?)
+        .into_iter()
+        .map(|(path, _)| path.as_str().to_owned())
+        .filter(|path| path.ends_with(".conf"))
+        .collect();
+    paths
+        .into_iter()
+        .map(|path| Ok((path.clone(), setup.text(&path)?.unwrap_or_default())))
+        .collect()
+}
+
+/// Applies one line of a sysusers.d(5) file.
+fn add(accounts: &mut Accounts, line: &str) -> Result<(), String> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(());
+    }
+    let mut words = words(line).into_iter();
+    let (Some(kind), Some(name)) = (words.next(), words.next()) else {
+        return Err("a line needs a type and a name".to_owned());
+    };
+    let id = words.next().filter(|id| id != "-");
+    let mut field = |default: &str| match words.next() {
+        Some(word) if word != "-" => word,
+        _ => default.to_owned(),
+    };
+    let number = |text: &str| text.parse::<u32>().ok();
+    match kind.trim_end_matches(['!', '-', '=', '~']) {
+        "g" => {
+            accounts.ensure_group(&name, id.as_deref().and_then(number));
+        }
+        "u" if accounts.uid(&name).is_none() => {
+            let (gecos, home, shell) = (field(""), field("/"), field("/usr/sbin/nologin"));
+            let (uid, group) = match id
+                .as_deref()
+                .map(|id| id.split_once(':').unwrap_or((id, id)))
+            {
+                Some((uid, gid)) => (number(uid), Some(gid.to_owned())),
+                None => (None, None),
+            };
+            let uid = uid.unwrap_or_else(|| accounts.free_system_id());
+            let gid = match group {
+                Some(group) if number(&group).is_none() => accounts
+                    .gid(&group)
+                    .ok_or_else(|| format!("group {group} is not known"))?,
+                Some(group) if number(&group) == Some(NOBODY) => NOBODY,
+                Some(group) => accounts.ensure_group(&name, number(&group)),
+                None => accounts.ensure_group(&name, Some(uid)),
+            };
+            accounts.ensure_user(User {
+                name,
+                uid,
+                gid,
+                gecos,
+                home,
+                shell,
+            });
+        }
+        "m" => {
+            let group = id.ok_or("a membership needs a group")?;
+            accounts.ensure_group(&group, None);
+            if let Some(group) = accounts.groups.iter_mut().find(|g| g.name == group)
+                && !group.members.contains(&name)
+            {
+                group.members.push(name);
+            }
+        }
+        // A range of ids, and users that exist already, need nothing.
+        "r" | "u" => {}
+        other => return Err(format!("type `{other}` is not known")),
+    }
+    Ok(())
+}
+
+/// Splits a line at blanks, keeping double-quoted words whole.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut quoted = false;
+    let mut word = String::new();
+    let mut any = false;
+    for c in line.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                any = true;
+            }
+            c if c.is_whitespace() && !quoted => {
+                if any {
+                    words.push(std::mem::take(&mut word));
+                    any = false;
+                }
+            }
+            c => {
+                word.push(c);
+                any = true;
+            }
+        }
+    }
+    if any {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sysusers_lines_become_accounts() {
+        let mut accounts = Accounts::parse("", "root:*:0:\nnogroup:*:65534:\n").expect("valid");
+        for line in [
+            "# comment",
+            "g systemd-journal - -",
+            "u! systemd-network 998 \"systemd Network Management\" - -",
+            "u messagebus - \"D-Bus\" /nonexistent",
+            "m messagebus systemd-journal",
+        ] {
+            add(&mut accounts, line).expect(line);
+        }
+        assert_eq!(
+            accounts.passwd(),
+            "systemd-network:x:998:998:systemd Network Management:/:/usr/sbin/nologin\n\
+             messagebus:x:101:101:D-Bus:/nonexistent:/usr/sbin/nologin\n"
+        );
+        assert!(
+            accounts
+                .group()
+                .contains("systemd-journal:x:100:messagebus\n")
+        );
+        assert!(add(&mut accounts, "x what").is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! Alternatives: links, `/etc/alternatives` and dpkg's database, from the packages' declarations.
+
+use crate::recipe::IptablesBackend;
+
+use super::super::alternatives::{Group, declared, groups};
+use super::super::context::{Setup, SetupError};
+use super::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    name: "alternatives",
+    replaces: "update-alternatives --install calls; update-alternatives --set for iptables",
+    covers: &[
+        "arptables",
+        "ebtables",
+        "iptables",
+        "mawk",
+        "tar",
+        "util-linux",
+        "xz-utils",
+        "procps",
+    ],
+    apply,
+};
+
+/// The groups a recipe's iptables backend chooses for.
+const FIREWALL: &[&str] = &["iptables", "ip6tables", "arptables", "ebtables"];
+
+fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
+    let declarations = setup
+        .packages
+        .iter()
+        .filter_map(|package| package.control.text("postinst"))
+        .flat_map(declared)
+        .collect();
+    let mut groups = groups(declarations);
+    // With `auto` the guest chooses at every start; the image itself holds the safe default.
+    let suffix = match setup.iptables {
+        IptablesBackend::Nft => "-nft",
+        IptablesBackend::Legacy | IptablesBackend::Auto => "-legacy",
+    };
+    for name in FIREWALL {
+        if let Some(group) = groups.get_mut(*name) {
+            // Debian's iptables has only the nft forms of arptables and ebtables; without the
+            // packages of the legacy forms the choice stays automatic rather than broken.
+            group.manual = group
+                .choices
+                .keys()
+                .find(|path| path.ends_with(suffix))
+                .cloned();
+        }
+    }
+    for (name, group) in &groups {
+        let database = group.database();
+        setup.write(
+            &format!("var/lib/dpkg/alternatives/{name}"),
+            0o644,
+            database.as_str(),
+        )?;
+        place(setup, name, group)?;
+    }
+    if !groups.is_empty() {
+        setup.directory("var/log", 0o755, 0)?;
+    }
+    Ok(())
+}
+
+fn place(setup: &mut Setup<'_>, name: &str, group: &Group) -> Result<(), SetupError> {
+    for (position, (link, name, path)) in group.links(name).into_iter().enumerate() {
+        // A slave whose file is not there (an excluded manual page) gets no link at all.
+        if !setup.exists(&path) {
+            if position == 0 {
+                return Err(setup.input(
+                    &path,
+                    format!("the alternative chosen for {name} is not installed"),
+                ));
+            }
+            continue;
+        }
+        setup.link(&format!("etc/alternatives/{name}"), &path)?;
+        setup.link(&link, &format!("/etc/alternatives/{name}"))?;
+    }
+    Ok(())
+}

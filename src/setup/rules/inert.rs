@@ -1,0 +1,75 @@
+//! Scripts that change nothing when a package is installed for the first time into an image.
+
+use super::super::context::{Setup, SetupError};
+use super::Rule;
+
+pub(super) const RULE: Rule = Rule {
+    name: "inert",
+    replaces: "scripts without effect on a first installation",
+    covers: &[],
+    apply: nothing,
+};
+
+fn nothing(_: &mut Setup<'_>) -> Result<(), SetupError> {
+    Ok(())
+}
+
+/// Packages and why their scripts have no effect here. Reviewed on bullseye to forky.
+const INERT: &[(&str, &str)] = &[
+    (
+        "adduser",
+        "removes files of older versions; the configuration is shipped",
+    ),
+    ("containerd", "starts the service"),
+    ("coreutils", "removes a directory of older versions"),
+    ("debconf", "upgrades its own database; an image has none"),
+    ("dmsetup", "updates an initramfs"),
+    (
+        "dpkg",
+        "compatibility links the merged /usr already gives; timer enabled by `units`",
+    ),
+    (
+        "e2fsprogs",
+        "updates an initramfs and removes files of older versions",
+    ),
+    (
+        "init-system-helpers",
+        "removes diversions of older versions",
+    ),
+    (
+        "iproute2",
+        "asks whether /bin/ip gets capabilities; the default is no",
+    ),
+    ("libc6", "checks the kernel, restarts services on upgrade"),
+    (
+        "libext2fs2t64",
+        "protects a moved library during an upgrade",
+    ),
+    ("libgcrypt20", "removes files of older versions"),
+    (
+        "libgssapi-krb5-2",
+        "moves a plugin directory of older versions",
+    ),
+    ("libpam0g", "restarts services on upgrade"),
+    ("libselinux1", "removes files of older versions"),
+    ("libssl1.1", "restarts services on upgrade"),
+    (
+        "libsystemd-shared",
+        "protects a moved library during an upgrade",
+    ),
+    ("libtirpc3t64", "protects a moved library during an upgrade"),
+    ("perl", "removes an alternative of older versions"),
+    ("perl-base", "protects against a broken upgrade"),
+    (
+        "util-linux-extra",
+        "removes a configuration file of older versions",
+    ),
+];
+
+/// Why the scripts of `package` have no effect here, if they have none.
+pub(super) fn reason(package: &str) -> Option<&'static str> {
+    INERT
+        .iter()
+        .find(|(name, _)| *name == package)
+        .map(|(_, reason)| *reason)
+}
