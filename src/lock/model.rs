@@ -1,0 +1,177 @@
+//! The lock's schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::epoch::Epoch;
+use crate::platform::Platform;
+use crate::recipe::{Acknowledged, Recipe};
+
+/// The lock format this crate reads and writes.
+pub const LOCK_VERSION: u32 = 1;
+
+/// A lock file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Lock {
+    /// [`LOCK_VERSION`].
+    pub version: u32,
+    /// Version of the program that wrote it.
+    pub generator: String,
+    /// Digest of the [`Request`] it answers: another digest means the recipe has changed.
+    pub request: Digest,
+    /// Newest date of the repositories: the date of everything generated.
+    pub epoch: Epoch,
+    /// How the layers are encoded.
+    pub encoding: Encoding,
+    /// The repositories, as they were signed.
+    #[serde(rename = "repository")]
+    pub repositories: Vec<LockedRepository>,
+    /// The packages, by name and architecture.
+    #[serde(rename = "package")]
+    pub packages: Vec<LockedPackage>,
+}
+
+/// How layers are encoded. Another encoder gives other bytes from the same content, so the lock
+/// says which it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Encoding {
+    /// Codec and level, `gzip:6`.
+    pub compression: String,
+    /// Library, version and block size.
+    pub encoder: String,
+}
+
+/// A repository as it was resolved from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedRepository {
+    /// Name in this lock, `debian/bookworm`.
+    pub name: String,
+    /// Kind of repository: `deb`.
+    pub kind: String,
+    /// Suite below `dists/`.
+    pub suite: String,
+    /// Date of the signed Release file.
+    pub date: Epoch,
+    /// Digest of the signed text.
+    pub digest: Digest,
+    /// Primary fingerprints whose signatures were valid, sorted.
+    pub signers: Vec<String>,
+    /// The snapshot archive's copy that holds the packages, `20260711T221637Z`; absent for
+    /// repositories that have no snapshot archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
+    /// What was accepted although it would be refused by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// One package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedPackage {
+    /// Name.
+    pub name: String,
+    /// Version in the distribution's notation.
+    pub version: String,
+    /// Its architecture: the target's, or `all`.
+    pub architecture: String,
+    /// Source package it was built from.
+    pub source: String,
+    /// The platforms it is installed on.
+    pub platforms: BTreeSet<Platform>,
+    /// The repository it comes from.
+    pub repository: String,
+    /// Path below the mirror.
+    pub path: String,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Digest of the whole file.
+    pub sha256: Digest,
+    /// The installed packages that satisfy its dependencies.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub depends: BTreeSet<String>,
+    /// Its maintainer scripts by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scripts: BTreeMap<String, LockedScript>,
+}
+
+/// A maintainer script in the census.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedScript {
+    /// Digest of the script as shipped.
+    pub sha256: Digest,
+    /// The rule that stands for it, `acknowledged` where the recipe accepts it without one;
+    /// absent for prerm and postrm, which an image never runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+}
+
+/// Everything of a recipe that decides what is resolved.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Request {
+    /// Platforms, sorted.
+    pub platforms: BTreeSet<Platform>,
+    /// Packages by name, with their pinned versions: the profile's and the recipe's.
+    pub packages: BTreeMap<String, Option<String>>,
+    /// Packages installed where the repositories have them.
+    pub optional: BTreeSet<String>,
+    /// Whether Recommends are installed.
+    pub recommends: bool,
+    /// Repositories: name, suite, components and priority, in order.
+    pub repositories: Vec<(String, String, Vec<String>, i32)>,
+    /// The snapshot the recipe asks for.
+    pub snapshot: Option<Epoch>,
+    /// Uncovered scripts the recipe accepts.
+    pub acknowledged: Vec<String>,
+}
+
+impl Request {
+    /// The digest that identifies the request, of its JSON form with sorted keys.
+    pub fn digest(&self) -> Digest {
+        // Serialising strings, numbers and ordered maps into memory cannot fail.
+        Digest::of(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The recipe's part of the acknowledged scripts, `all` for every one.
+    pub fn acknowledged_by(recipe: &Recipe) -> Vec<String> {
+        match &recipe.acknowledged {
+            None => Vec::new(),
+            Some(Acknowledged::All(_)) => vec!["all".to_owned()],
+            Some(Acknowledged::Packages(names)) => {
+                let names: BTreeSet<String> = names.iter().map(|name| name.name.clone()).collect();
+                names.into_iter().collect()
+            }
+        }
+    }
+}
+
+impl Lock {
+    /// The packages installed on `platform`, in the lock's order.
+    pub fn packages_of(&self, platform: Platform) -> impl Iterator<Item = &LockedPackage> {
+        self.packages
+            .iter()
+            .filter(move |package| package.platforms.contains(&platform))
+    }
+
+    /// A repository by its name in this lock.
+    pub fn repository(&self, name: &str) -> Option<&LockedRepository> {
+        self.repositories
+            .iter()
+            .find(|repository| repository.name == name)
+    }
+
+    /// Puts repositories and packages into the order in which they are written.
+    pub fn sort(&mut self) {
+        self.repositories.sort_by(|a, b| a.name.cmp(&b.name));
+        self.packages.sort_by(|a, b| {
+            (&a.name, &a.architecture, &a.version).cmp(&(&b.name, &b.architecture, &b.version))
+        });
+    }
+}
