@@ -1,1 +1,7 @@
-//! deb
+//! Formats of Debian archives: parsers over bytes and signatures. Nothing here fetches or writes.
+
+pub mod freshness;
+mod release;
+
+pub use freshness::{Archive, Freshness, FreshnessError, MAX_CLOCK_SKEW};
+pub use release::{FileEntry, IndexCompression, IndexFile, Release, ReleaseError};
