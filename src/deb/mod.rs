@@ -1,7 +1,9 @@
 //! Formats of Debian archives: parsers over bytes and signatures. Nothing here fetches or writes.
 
 pub mod freshness;
+pub mod openpgp;
 mod release;
 
 pub use freshness::{Archive, Freshness, FreshnessError, MAX_CLOCK_SKEW};
+pub use openpgp::{Fingerprint, Keyring, TrustError, Verified};
 pub use release::{FileEntry, IndexCompression, IndexFile, Release, ReleaseError};
