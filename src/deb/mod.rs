@@ -1,6 +1,7 @@
 //! Formats of Debian archives: parsers over bytes and signatures. Nothing here fetches or writes.
 
 pub mod freshness;
+pub mod keys;
 pub mod openpgp;
 mod release;
 
