@@ -1,3 +1,12 @@
-//! Formats of the Debian family: parsers over bytes, version order, signatures.
+//! Formats of the Debian family: parsers over bytes, version order, signatures. Nothing here
+//! fetches or writes.
 
 pub mod archive;
+pub mod freshness;
+pub mod keys;
+pub mod openpgp;
+mod release;
+
+pub use freshness::{Archive, Freshness, FreshnessError, MAX_CLOCK_SKEW};
+pub use openpgp::{Fingerprint, Keyring, TrustError, Verified};
+pub use release::{FileEntry, IndexCompression, IndexFile, Release, ReleaseError};

@@ -1,1 +1,5 @@
 #![allow(missing_docs)]
+
+mod keys;
+mod support;
+mod trust;
