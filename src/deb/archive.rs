@@ -62,6 +62,20 @@ impl Control {
     pub fn text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.files.get(name)?).ok()
     }
+
+    /// A field of the `control` stanza, its continuation lines joined by blanks.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let mut lines = self.text("control")?.lines();
+        let first = lines.by_ref().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        })?;
+        Some(
+            lines
+                .take_while(|line| line.starts_with([' ', '\t']))
+                .fold(first, |joined, line| joined + " " + line.trim()),
+        )
+    }
 }
 
 /// Reads a `.deb` from `package`, writes its decoded payload tar to `spool` and returns its

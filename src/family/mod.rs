@@ -1,1 +1,227 @@
-//! family
+//! Distribution families: what differs between them, behind one trait.
+//!
+//! Adding a family is one folder here and one line in [`FAMILIES`].
+
+mod debian;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
+
+use crate::deb::archive::{Control, DebError};
+use crate::digest::Digest;
+use crate::epoch::Epoch;
+use crate::fetch::{FetchError, Fetcher};
+use crate::platform::Architecture;
+use crate::recipe::{MirrorUrl, Profile, Recipe};
+
+pub use debian::Debian;
+
+/// Every family.
+pub const FAMILIES: &[&dyn Family] = &[&Debian];
+
+/// The family of a recipe.
+pub fn of(recipe: &Recipe) -> &'static dyn Family {
+    // The recipe format has one distribution table today, so every valid recipe has it.
+    let _ = recipe;
+    FAMILIES[0]
+}
+
+/// What a distribution family does its own way.
+pub trait Family: Sync {
+    /// Its name: `debian`.
+    fn id(&self) -> &'static str;
+
+    /// The repositories a recipe resolves from, in order of preference among equals.
+    fn repositories(&self, recipe: &Recipe, mirrors: &Mirrors) -> Result<Vec<Repository>, FamilyError>;
+
+    /// The packages a profile adds to a recipe.
+    fn profile(&self, profile: Profile, recipe: &Recipe) -> ProfilePackages;
+
+    /// Fetches, verifies and judges the signed metadata and reads the indexes.
+    fn open(
+        &self,
+        repositories: &[Repository],
+        architectures: &BTreeSet<Architecture>,
+        context: &OpenContext<'_>,
+    ) -> Result<Vec<Opened>, FamilyError>;
+
+    /// Chooses packages for one architecture.
+    fn solve(&self, opened: &[Opened], request: &SolveRequest) -> Result<Vec<Chosen>, FamilyError>;
+
+    /// Reads the control files of a package file.
+    fn control(&self, package: File) -> Result<Control, DebError>;
+
+    /// Writes a package's decoded payload tar to `spool` and returns its control files.
+    fn unpack(&self, package: File, spool: &mut dyn Write) -> Result<Control, DebError>;
+
+    /// The upstream part of a version: no epoch, no repack suffix, no revision.
+    fn upstream_version(&self, version: &str) -> String;
+
+    /// Whether a package replaces files of another, by their control files.
+    fn replaces(&self, control: &Control, other: &str, other_version: &str) -> bool;
+}
+
+/// Mirrors that the environment or the user's configuration puts before a recipe's. Never keys.
+#[derive(Clone, Debug, Default)]
+pub struct Mirrors {
+    /// Of Debian's main archive.
+    pub debian: Vec<MirrorUrl>,
+    /// Of Debian's security archive.
+    pub debian_security: Vec<MirrorUrl>,
+}
+
+/// One repository to resolve from.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    /// Name in the lock, `debian/bookworm-security`.
+    pub name: String,
+    /// Kind in the lock, `deb`.
+    pub kind: &'static str,
+    /// Base addresses, in order.
+    pub mirrors: Vec<String>,
+    /// Base address of its snapshot archive, below which a stamp and then the mirror's tree follow.
+    pub snapshots: Option<String>,
+    /// Suite below `dists/`.
+    pub suite: String,
+    /// Components.
+    pub components: Vec<String>,
+    /// Preference, as in apt_preferences(5).
+    pub priority: i32,
+    /// The certificates: a name for messages and the bytes.
+    pub certificates: Vec<(String, Vec<u8>)>,
+    /// The primary fingerprints that may sign.
+    pub fingerprints: Vec<String>,
+    /// Resolve from the snapshot archive at this time.
+    pub snapshot: Option<Epoch>,
+    /// Closed and archived.
+    pub archived: bool,
+    /// Whether an expired Release file is refused.
+    pub check_valid_until: bool,
+}
+
+impl Repository {
+    /// What identifies the repository to the memory of the newest state seen: the same name with
+    /// other keys is another repository.
+    pub fn identity(&self) -> String {
+        let keys = Digest::of(self.fingerprints.join(" ")).hex();
+        let stamp = self.snapshot.map_or_else(String::new, |stamp| format!(" at {}", stamp.to_snapshot()));
+        format!("{} {} by {}{stamp}", self.name, self.suite, &keys[..16])
+    }
+
+    /// The addresses of a file below the mirror, in order.
+    pub fn addresses(&self, path: &str) -> Vec<String> {
+        match (self.snapshot, &self.snapshots) {
+            (Some(stamp), Some(base)) => vec![format!("{base}/{}/{path}", stamp.to_snapshot())],
+            _ => self.mirrors.iter().map(|mirror| format!("{mirror}/{path}")).collect(),
+        }
+    }
+}
+
+/// The packages a profile adds.
+#[derive(Clone, Debug, Default)]
+pub struct ProfilePackages {
+    /// Roots of the `base` layer.
+    pub base: Vec<String>,
+    /// Roots of the `engine` layer.
+    pub engine: Vec<String>,
+    /// Roots of the `engine` layer that are installed where the distribution has them.
+    pub optional: Vec<String>,
+    /// The package whose version is the engine's.
+    pub engine_package: String,
+}
+
+/// What opening repositories needs.
+pub struct OpenContext<'a> {
+    /// The network and the cache.
+    pub fetcher: &'a Fetcher,
+    /// The present.
+    pub now: Epoch,
+    /// Whether an expired Release is accepted with a warning.
+    pub allow_expired: bool,
+    /// The dates of the previous lock, by repository name: older ones are refused.
+    pub locked_dates: &'a BTreeMap<String, Epoch>,
+}
+
+/// A repository whose metadata has been verified and whose indexes have been read.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The repository.
+    pub repository: Repository,
+    /// Date of its Release.
+    pub date: Epoch,
+    /// Digest of the signed text.
+    pub digest: Digest,
+    /// Primary fingerprints of the valid signatures.
+    pub signers: Vec<String>,
+    /// What was let pass.
+    pub warnings: Vec<String>,
+    /// Decoded package indexes by architecture.
+    pub indexes: BTreeMap<Architecture, Vec<Vec<u8>>>,
+}
+
+/// What to choose.
+#[derive(Clone, Debug)]
+pub struct SolveRequest {
+    /// The target.
+    pub architecture: Architecture,
+    /// Packages by name, with pinned versions.
+    pub packages: BTreeMap<String, Option<String>>,
+    /// Packages installed where a repository has them.
+    pub optional: BTreeSet<String>,
+    /// Whether Recommends are installed.
+    pub recommends: bool,
+    /// Versions preferred where they still exist, by name.
+    pub preferred: BTreeMap<String, String>,
+}
+
+/// A chosen package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Its own architecture.
+    pub architecture: String,
+    /// Source package.
+    pub source: String,
+    /// Position of its repository among the opened ones.
+    pub repository: usize,
+    /// Path below the mirror.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Digest of the file.
+    pub sha256: Digest,
+    /// Chosen packages that satisfy its dependencies.
+    pub depends: BTreeSet<String>,
+}
+
+/// Why packages could not be chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum FamilyError {
+    /// The recipe asks for something the family does not have.
+    #[error("{0}")]
+    Recipe(String),
+    /// Metadata is not signed as it must be.
+    #[error(transparent)]
+    Trust(#[from] crate::deb::TrustError),
+    /// Metadata is too old, too new or has gone back.
+    #[error(transparent)]
+    Freshness(#[from] crate::deb::FreshnessError),
+    /// A signed file is not of its format.
+    #[error("{subject}: {message}")]
+    Metadata {
+        /// The file and repository.
+        subject: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Something could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The packages cannot live together, or are not there.
+    #[error("{0}")]
+    Unsatisfiable(String),
+}

@@ -1,5 +1,14 @@
 //! The guest runtime: places `images/` into the tree and describes the result in one label.
+//!
+//! Scripts are static; handlebars renders only data files, so that no value of a recipe is ever
+//! shell source.
 
 mod label;
+mod place;
+mod profile;
+mod sources;
 
 pub use label::{Contract, Engine, LABEL, Port, Privileges};
+pub use place::{GuestData, GuestError, place};
+pub use profile::{Runtime, contract, runtime};
+pub use sources::Sources;

@@ -259,7 +259,7 @@ fn complete(
             .size
             .map_or_else(|| DEFAULT_STORAGE_SIZE.to_owned(), |size| size.to_string()),
         daemon: raw.engine.daemon,
-        wait: raw.run.wait.unwrap_or(RunWait::Docker),
+        wait: raw.run.wait.unwrap_or(RunWait::Command),
         stop_timeout: raw.run.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         env: raw.env,
         labels: raw.labels,

@@ -109,7 +109,7 @@ vocabulary! {
     /// When a user's command waits for the daemon.
     RunWait, "a wait mode" {
         /// `docker …` waits, other commands run at once.
-        Docker = "docker",
+        Command = "command",
         /// Every command waits.
         Always = "always",
     }

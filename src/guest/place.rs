@@ -1,0 +1,232 @@
+//! Rendering and placing guest files.
+
+use std::collections::BTreeMap;
+
+use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
+use serde::Serialize;
+
+use crate::epoch::Epoch;
+use crate::tree::{Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
+
+use super::sources::Sources;
+
+/// The ending of files that are rendered.
+const TEMPLATE: &str = ".hbs";
+
+/// Why the guest runtime cannot be placed.
+#[derive(Debug, thiserror::Error)]
+pub enum GuestError {
+    /// A guest source cannot be read.
+    #[error("guest files of `{part}`: {source}")]
+    Read {
+        /// `common` or the profile.
+        part: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is nothing for a profile.
+    #[error("there are no guest files of `{0}`; the directory given has no {0}/rootfs")]
+    Empty(String),
+    /// A template uses what it was not given, or is not text.
+    #[error("guest template {path}: {message}")]
+    Template {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A value of the recipe would not survive in a data file.
+    #[error("`{key}` holds a quote, backslash, dollar, backtick or line break, which guest data cannot carry: {value:?}")]
+    Value {
+        /// What it is.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// A file cannot be placed.
+    #[error("guest file: {0}")]
+    Tree(#[from] TreeError),
+    /// A name that is no path.
+    #[error("guest file: {0}")]
+    Path(#[from] PathError),
+}
+
+/// What templates can say: data of the recipe and the lock, never code.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GuestData {
+    /// The profile.
+    pub profile: String,
+    /// `engine.version`.
+    pub engine: BTreeMap<String, String>,
+    /// `debian/bookworm`.
+    pub distribution: String,
+    /// The program that is PID 1.
+    pub init: String,
+    /// `iptables.backend`.
+    pub iptables: BTreeMap<String, String>,
+    /// `storage.fallback` and `storage.size`.
+    pub storage: Storage,
+    /// `run.wait`.
+    pub run: BTreeMap<String, String>,
+    /// `listen.tls-port` and `listen.port`.
+    pub listen: BTreeMap<String, u16>,
+    /// The keys of `daemon.json`.
+    pub daemon: BTreeMap<String, serde_json::Value>,
+    /// Seconds between the stop signal and killing.
+    pub stop_timeout: u32,
+}
+
+/// The storage part of [`GuestData`].
+#[derive(Clone, Debug, Serialize)]
+pub struct Storage {
+    /// What is tried when the data directory cannot hold an overlay.
+    pub fallback: Vec<String>,
+    /// Size of a loop file or tmpfs.
+    pub size: String,
+}
+
+/// Places the guest files of `parts`, later parts over earlier ones.
+pub fn place(
+    tree: &mut Tree,
+    sources: &Sources,
+    parts: &[&str],
+    data: &GuestData,
+    epoch: Epoch,
+) -> Result<(), GuestError> {
+    check(data)?;
+    let mut files = BTreeMap::new();
+    for part in parts {
+        let found = sources.files(part).map_err(|source| GuestError::Read {
+            part: (*part).to_owned(),
+            source,
+        })?;
+        if found.is_empty() {
+            return Err(GuestError::Empty((*part).to_owned()));
+        }
+        files.extend(found);
+    }
+    let renderer = renderer();
+    for (name, content) in files {
+        let (name, content) = match name.strip_suffix(TEMPLATE) {
+            Some(stripped) => (stripped.to_owned(), render(&renderer, &name, &content, data)?),
+            None => (name, content),
+        };
+        let mode = if content.starts_with(b"#!") { 0o755 } else { 0o644 };
+        let node = Node {
+            kind: Kind::File(content.into()),
+            meta: Meta::root(mode, epoch.seconds()),
+        };
+        tree.set(&TreePath::parse(&name)?, node)?;
+    }
+    Ok(())
+}
+
+/// Data files quote their values; what could end a quotation has no place in one.
+fn check(data: &GuestData) -> Result<(), GuestError> {
+    let values = [
+        ("distribution", &data.distribution),
+        ("init", &data.init),
+        ("storage.size", &data.storage.size),
+    ];
+    let engine = data.engine.iter().map(|(key, value)| (key.as_str(), value));
+    for (key, value) in values.into_iter().chain(engine) {
+        if value.contains(['"', '\'', '\\', '$', '`', '\n', '\r']) {
+            return Err(GuestError::Value {
+                key: key.to_owned(),
+                value: value.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn renderer() -> Handlebars<'static> {
+    let mut renderer = Handlebars::new();
+    renderer.set_strict_mode(true);
+    renderer.register_escape_fn(handlebars::no_escape);
+    renderer.register_helper("json", Box::new(json));
+    renderer
+}
+
+/// `{{{json value}}}`: the value as JSON, keys sorted.
+fn json(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let value = helper
+        .param(0)
+        .ok_or(RenderErrorReason::ParamNotFoundForIndex("json", 0))?;
+    let text = serde_json::to_string_pretty(value.value()).map_err(RenderErrorReason::from)?;
+    out.write(&text)?;
+    Ok(())
+}
+
+fn render(
+    renderer: &Handlebars<'_>,
+    path: &str,
+    content: &[u8],
+    data: &GuestData,
+) -> Result<Vec<u8>, GuestError> {
+    let fail = |message: String| GuestError::Template {
+        path: path.to_owned(),
+        message,
+    };
+    let template = std::str::from_utf8(content).map_err(|error| fail(error.to_string()))?;
+    if template.starts_with("#!") {
+        return Err(fail("it is a script; only data files are rendered".to_owned()));
+    }
+    renderer
+        .render_template(template, data)
+        .map(String::into_bytes)
+        .map_err(|error| fail(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data() -> GuestData {
+        GuestData {
+            profile: "dind".to_owned(),
+            engine: BTreeMap::from([("version".to_owned(), "20.10.24".to_owned())]),
+            distribution: "debian/bookworm".to_owned(),
+            init: "tini".to_owned(),
+            iptables: BTreeMap::from([("backend".to_owned(), "legacy".to_owned())]),
+            storage: Storage { fallback: vec!["loop".to_owned()], size: "20G".to_owned() },
+            run: BTreeMap::from([("wait".to_owned(), "command".to_owned())]),
+            listen: BTreeMap::from([("tls-port".to_owned(), 2376), ("port".to_owned(), 2375)]),
+            daemon: BTreeMap::from([("log-driver".to_owned(), serde_json::json!("local"))]),
+            stop_timeout: 10,
+        }
+    }
+
+    fn rendered(template: &str) -> Result<String, GuestError> {
+        render(&renderer(), "x.hbs", template.as_bytes(), &data())
+            .map(|bytes| String::from_utf8(bytes).expect("text"))
+    }
+
+    #[test]
+    fn templates_are_strict_and_do_not_escape() {
+        assert_eq!(rendered("{{engine.version}} {{stop-timeout}}").expect("renders"), "20.10.24 10");
+        assert_eq!(
+            rendered("{{{json daemon}}}").expect("renders"),
+            "{\n  \"log-driver\": \"local\"\n}"
+        );
+        assert!(rendered("{{absent}}").is_err());
+        assert!(rendered("#!/bin/sh\n{{init}}").is_err());
+    }
+
+    #[test]
+    fn a_value_that_could_end_its_quotation_is_refused() {
+        let mut data = data();
+        data.storage.size = "20G\"; reboot #".to_owned();
+        let mut tree = Tree::new(0);
+        let epoch = Epoch::default();
+        let error = place(&mut tree, &Sources::Embedded, &["common"], &data, epoch).expect_err("unsafe");
+        assert!(matches!(error, GuestError::Value { .. }), "{error}");
+    }
+}
