@@ -53,7 +53,7 @@ pub fn write_layout(
     output::remove_unfinished(directory)?;
     output::remove_unfinished(&blob_directory)?;
     if !directory.join(MARKER_FILE).exists() {
-        put(directory, MARKER_FILE, MARKER.as_bytes())?;
+        put_changed(directory, MARKER_FILE, MARKER.as_bytes())?;
     }
 
     let layers = set.layers();
@@ -67,14 +67,12 @@ pub fn write_layout(
     written?;
     for document in set.documents() {
         let name = document.descriptor.digest.hex();
-        if fs::read(blob_directory.join(&name)).ok().as_ref() != Some(&document.bytes) {
-            put(&blob_directory, &name, &document.bytes)?;
-        }
+        put_changed(&blob_directory, &name, &document.bytes)?;
     }
     output::sync_directory(&blob_directory)?;
 
     let (index, replaced) = merge(old, entries(&set.top(), &names.tags));
-    put(directory, INDEX_FILE, &to_json(&index))?;
+    put_changed(directory, INDEX_FILE, &to_json(&index))?;
     output::sync_directory(directory)?;
     sweep::remove_unreachable(directory, &replaced, &index)?;
     drop(lock);
@@ -174,9 +172,12 @@ fn existing_index(directory: &Path) -> Result<Option<Value>, OciError> {
     Ok(Some(index))
 }
 
-/// Writes a small file whole.
-fn put(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), OciError> {
+/// Writes a small file whole, unless it is there as it should be.
+fn put_changed(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), OciError> {
     let path = directory.join(name);
+    if fs::read(&path).is_ok_and(|found| found == bytes) {
+        return Ok(());
+    }
     let mut file = output::unfinished(directory)?;
     file.write_all(bytes)
         .map_err(OciError::io("write", &path))?;
