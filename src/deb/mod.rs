@@ -5,7 +5,11 @@ pub mod archive;
 pub mod freshness;
 pub mod keys;
 pub mod openpgp;
+pub mod packages;
+pub mod provider;
+pub mod relation;
 mod release;
+pub mod version;
 
 pub use freshness::{Archive, Freshness, FreshnessError, MAX_CLOCK_SKEW};
 pub use openpgp::{Fingerprint, Keyring, TrustError, Verified};
