@@ -68,7 +68,8 @@ impl Control {
         let mut lines = self.text("control")?.lines();
         let first = lines.by_ref().find_map(|line| {
             let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            key.eq_ignore_ascii_case(name)
+                .then(|| value.trim().to_owned())
         })?;
         Some(
             lines

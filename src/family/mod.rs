@@ -33,7 +33,11 @@ pub trait Family: Sync {
     fn id(&self) -> &'static str;
 
     /// The repositories a recipe resolves from, in order of preference among equals.
-    fn repositories(&self, recipe: &Recipe, mirrors: &Mirrors) -> Result<Vec<Repository>, FamilyError>;
+    fn repositories(
+        &self,
+        recipe: &Recipe,
+        mirrors: &Mirrors,
+    ) -> Result<Vec<Repository>, FamilyError>;
 
     /// The packages a profile adds to a recipe.
     fn profile(&self, profile: Profile, recipe: &Recipe) -> ProfilePackages;
@@ -105,7 +109,9 @@ impl Repository {
     /// other keys is another repository.
     pub fn identity(&self) -> String {
         let keys = Digest::of(self.fingerprints.join(" ")).hex();
-        let stamp = self.snapshot.map_or_else(String::new, |stamp| format!(" at {}", stamp.to_snapshot()));
+        let stamp = self
+            .snapshot
+            .map_or_else(String::new, |stamp| format!(" at {}", stamp.to_snapshot()));
         format!("{} {} by {}{stamp}", self.name, self.suite, &keys[..16])
     }
 
@@ -113,7 +119,11 @@ impl Repository {
     pub fn addresses(&self, path: &str) -> Vec<String> {
         match (self.snapshot, &self.snapshots) {
             (Some(stamp), Some(base)) => vec![format!("{base}/{}/{path}", stamp.to_snapshot())],
-            _ => self.mirrors.iter().map(|mirror| format!("{mirror}/{path}")).collect(),
+            _ => self
+                .mirrors
+                .iter()
+                .map(|mirror| format!("{mirror}/{path}"))
+                .collect(),
         }
     }
 }

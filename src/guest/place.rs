@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
+use handlebars::{
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+};
 use serde::Serialize;
 
 use crate::epoch::Epoch;
@@ -36,7 +38,9 @@ pub enum GuestError {
         message: String,
     },
     /// A value of the recipe would not survive in a data file.
-    #[error("`{key}` holds a quote, backslash, dollar, backtick or line break, which guest data cannot carry: {value:?}")]
+    #[error(
+        "`{key}` holds a quote, backslash, dollar, backtick or line break, which guest data cannot carry: {value:?}"
+    )]
     Value {
         /// What it is.
         key: String,
@@ -109,10 +113,17 @@ pub fn place(
     let renderer = renderer();
     for (name, content) in files {
         let (name, content) = match name.strip_suffix(TEMPLATE) {
-            Some(stripped) => (stripped.to_owned(), render(&renderer, &name, &content, data)?),
+            Some(stripped) => (
+                stripped.to_owned(),
+                render(&renderer, &name, &content, data)?,
+            ),
             None => (name, content),
         };
-        let mode = if content.starts_with(b"#!") { 0o755 } else { 0o644 };
+        let mode = if content.starts_with(b"#!") {
+            0o755
+        } else {
+            0o644
+        };
         let node = Node {
             kind: Kind::File(content.into()),
             meta: Meta::root(mode, epoch.seconds()),
@@ -177,7 +188,9 @@ fn render(
     };
     let template = std::str::from_utf8(content).map_err(|error| fail(error.to_string()))?;
     if template.starts_with("#!") {
-        return Err(fail("it is a script; only data files are rendered".to_owned()));
+        return Err(fail(
+            "it is a script; only data files are rendered".to_owned(),
+        ));
     }
     renderer
         .render_template(template, data)
@@ -196,7 +209,10 @@ mod tests {
             distribution: "debian/bookworm".to_owned(),
             init: "tini".to_owned(),
             iptables: BTreeMap::from([("backend".to_owned(), "legacy".to_owned())]),
-            storage: Storage { fallback: vec!["loop".to_owned()], size: "20G".to_owned() },
+            storage: Storage {
+                fallback: vec!["loop".to_owned()],
+                size: "20G".to_owned(),
+            },
             run: BTreeMap::from([("wait".to_owned(), "command".to_owned())]),
             listen: BTreeMap::from([("tls-port".to_owned(), 2376), ("port".to_owned(), 2375)]),
             daemon: BTreeMap::from([("log-driver".to_owned(), serde_json::json!("local"))]),
@@ -211,7 +227,10 @@ mod tests {
 
     #[test]
     fn templates_are_strict_and_do_not_escape() {
-        assert_eq!(rendered("{{engine.version}} {{stop-timeout}}").expect("renders"), "20.10.24 10");
+        assert_eq!(
+            rendered("{{engine.version}} {{stop-timeout}}").expect("renders"),
+            "20.10.24 10"
+        );
         assert_eq!(
             rendered("{{{json daemon}}}").expect("renders"),
             "{\n  \"log-driver\": \"local\"\n}"
@@ -226,7 +245,8 @@ mod tests {
         data.storage.size = "20G\"; reboot #".to_owned();
         let mut tree = Tree::new(0);
         let epoch = Epoch::default();
-        let error = place(&mut tree, &Sources::Embedded, &["common"], &data, epoch).expect_err("unsafe");
+        let error =
+            place(&mut tree, &Sources::Embedded, &["common"], &data, epoch).expect_err("unsafe");
         assert!(matches!(error, GuestError::Value { .. }), "{error}");
     }
 }

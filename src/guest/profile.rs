@@ -48,7 +48,10 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
     environment.insert("DOCKER_TLS_CERTDIR".to_owned(), "/certs".to_owned());
     environment.extend(recipe.env.clone());
     let volumes = if recipe.volume {
-        vec!["/var/lib/docker".to_owned(), "/var/lib/containerd".to_owned()]
+        vec![
+            "/var/lib/docker".to_owned(),
+            "/var/lib/containerd".to_owned(),
+        ]
     } else {
         Vec::new()
     };
@@ -58,7 +61,11 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
         environment,
         ports: vec![TLS_PORT],
         volumes,
-        health: Some(vec!["CMD".to_owned(), "dindctl".to_owned(), "health".to_owned()]),
+        health: Some(vec![
+            "CMD".to_owned(),
+            "dindctl".to_owned(),
+            "health".to_owned(),
+        ]),
         directories: vec![
             ("certs", 0o1777),
             ("certs/client", 0o1777),
@@ -89,7 +96,12 @@ pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Opt
             .iter()
             .map(|&port| Port {
                 port,
-                purpose: if port == PLAIN_PORT { "docker" } else { "docker-tls" }.to_owned(),
+                purpose: if port == PLAIN_PORT {
+                    "docker"
+                } else {
+                    "docker-tls"
+                }
+                .to_owned(),
             })
             .collect(),
         volumes: runtime.volumes.clone(),

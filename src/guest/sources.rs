@@ -54,7 +54,9 @@ fn embedded(directory: &Dir<'_>, top: &Path, files: &mut BTreeMap<String, Vec<u8
 }
 
 fn on_disk(directory: &Path, top: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
-    let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
+    let at = |error: io::Error| {
+        io::Error::new(error.kind(), format!("{}: {error}", directory.display()))
+    };
     for entry in std::fs::read_dir(directory).map_err(at)? {
         let path = entry.map_err(at)?.path();
         let metadata = std::fs::symlink_metadata(&path).map_err(at)?;

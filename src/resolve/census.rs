@@ -26,10 +26,12 @@ pub(super) fn take(
 ) -> Result<(), ResolveError> {
     lock.packages.par_iter_mut().try_for_each(|package| {
         let file = open_package(package, fetcher)?;
-        let control = family.control(file).map_err(|source| ResolveError::Package {
-            package: package.name.clone(),
-            source,
-        })?;
+        let control = family
+            .control(file)
+            .map_err(|source| ResolveError::Package {
+                package: package.name.clone(),
+                source,
+            })?;
         for (name, content) in &control.files {
             if INSTALLING.contains(&name.as_str()) {
                 let finding = classify(&package.name, content);
@@ -38,10 +40,18 @@ pub(super) fn take(
                     None if is_acknowledged(recipe, &package.name) => Some(ACKNOWLEDGED.to_owned()),
                     None => None,
                 };
-                package.scripts.insert(name.clone(), LockedScript { sha256: finding.digest, rule });
+                package.scripts.insert(
+                    name.clone(),
+                    LockedScript {
+                        sha256: finding.digest,
+                        rule,
+                    },
+                );
             } else if REMOVING.contains(&name.as_str()) {
                 let sha256 = crate::digest::Digest::of(content);
-                package.scripts.insert(name.clone(), LockedScript { sha256, rule: None });
+                package
+                    .scripts
+                    .insert(name.clone(), LockedScript { sha256, rule: None });
             }
         }
         Ok::<(), ResolveError>(())
@@ -53,7 +63,9 @@ pub(super) fn take(
             package
                 .scripts
                 .iter()
-                .filter(|(name, script)| INSTALLING.contains(&name.as_str()) && script.rule.is_none())
+                .filter(|(name, script)| {
+                    INSTALLING.contains(&name.as_str()) && script.rule.is_none()
+                })
                 .map(move |(name, _)| format!("{} {} ({name})", package.name, package.version))
         })
         .collect();

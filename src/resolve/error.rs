@@ -21,7 +21,9 @@ pub enum ResolveError {
         packages: Vec<String>,
     },
     /// The lock names a repository the recipe does not have.
-    #[error("package {package} is locked from repository `{repository}`, which the recipe does not have; run `dindimg lock --update`")]
+    #[error(
+        "package {package} is locked from repository `{repository}`, which the recipe does not have; run `dindimg lock --update`"
+    )]
     Repository {
         /// The package.
         package: String,
@@ -52,7 +54,11 @@ pub enum ResolveError {
 }
 
 fn lines(items: &[String]) -> String {
-    items.iter().map(|item| format!("  {item}")).collect::<Vec<_>>().join("\n")
+    items
+        .iter()
+        .map(|item| format!("  {item}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn names(scripts: &[String]) -> String {

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use crate::family::Repository;
-use crate::fetch::{Fetcher, FetchError, Wanted};
+use crate::fetch::{FetchError, Fetcher, Wanted};
 use crate::lock::{Lock, LockedPackage};
 use crate::platform::Platform;
 
@@ -25,7 +25,10 @@ pub fn fetch_packages(
         .collect::<Result<Vec<_>, _>>()?;
     fetcher.fetch_all(&wanted).map_err(|error| match error {
         FetchError::Gone { failures } => ResolveError::Gone {
-            packages: failures.into_iter().map(|failure| failure.subject).collect(),
+            packages: failures
+                .into_iter()
+                .map(|failure| failure.subject)
+                .collect(),
         },
         other => other.into(),
     })
@@ -42,7 +45,11 @@ pub fn open_package(package: &LockedPackage, fetcher: &Fetcher) -> Result<File, 
         })
 }
 
-fn wanted(lock: &Lock, package: &LockedPackage, repositories: &[Repository]) -> Result<Wanted, ResolveError> {
+fn wanted(
+    lock: &Lock,
+    package: &LockedPackage,
+    repositories: &[Repository],
+) -> Result<Wanted, ResolveError> {
     let missing = || ResolveError::Repository {
         package: package.name.clone(),
         repository: package.repository.clone(),
@@ -57,7 +64,10 @@ fn wanted(lock: &Lock, package: &LockedPackage, repositories: &[Repository]) -> 
         .zip(repository.snapshots.as_ref())
         .map(|(stamp, base)| format!("{base}/{stamp}/{}", package.path));
     Ok(Wanted {
-        subject: format!("{} {} ({})", package.name, package.version, package.architecture),
+        subject: format!(
+            "{} {} ({})",
+            package.name, package.version, package.architecture
+        ),
         mirrors: repository.addresses(&package.path),
         fallbacks: snapshot.into_iter().collect(),
         digest: package.sha256,

@@ -65,10 +65,18 @@ pub fn resolve(
     let request = request(recipe, &repositories);
     let task = context.reporter.begin(Stage::Resolve, &recipe.name, None);
     let locked_dates = previous
-        .map(|lock| lock.repositories.iter().map(|r| (r.name.clone(), r.date)).collect())
+        .map(|lock| {
+            lock.repositories
+                .iter()
+                .map(|r| (r.name.clone(), r.date))
+                .collect()
+        })
         .unwrap_or_default();
-    let architectures: BTreeSet<Architecture> =
-        recipe.platforms.iter().map(|platform| platform.architecture).collect();
+    let architectures: BTreeSet<Architecture> = recipe
+        .platforms
+        .iter()
+        .map(|platform| platform.architecture)
+        .collect();
     let opened = family.open(
         &repositories,
         &architectures,
@@ -100,8 +108,14 @@ pub fn resolve(
         chosen.extend(solved.into_iter().map(|package| (platform, package)));
     }
     let packages = merge(chosen, &opened);
-    context.reporter.finish(task, &format!("{} packages", packages.len()));
-    let epoch = opened.iter().map(|opened| opened.date).max().unwrap_or(context.now);
+    context
+        .reporter
+        .finish(task, &format!("{} packages", packages.len()));
+    let epoch = opened
+        .iter()
+        .map(|opened| opened.date)
+        .max()
+        .unwrap_or(context.now);
     let mut lock = Lock {
         version: LOCK_VERSION,
         generator: env!("CARGO_PKG_VERSION").to_owned(),
@@ -137,7 +151,11 @@ fn preferred(lock: &Lock, platform: Platform, keep: &Keep) -> BTreeMap<String, S
 fn merge(chosen: Vec<(Platform, Chosen)>, opened: &[Opened]) -> Vec<LockedPackage> {
     let mut merged: BTreeMap<(String, String, String), LockedPackage> = BTreeMap::new();
     for (platform, package) in chosen {
-        let key = (package.name.clone(), package.architecture.clone(), package.version.clone());
+        let key = (
+            package.name.clone(),
+            package.architecture.clone(),
+            package.version.clone(),
+        );
         let entry = merged.entry(key).or_insert_with(|| LockedPackage {
             name: package.name,
             version: package.version,

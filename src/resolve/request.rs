@@ -24,12 +24,20 @@ pub fn roots(recipe: &Recipe) -> Roots {
             let packages = family::of(recipe).profile(profile, recipe);
             Roots {
                 base: packages.base.into_iter().collect(),
-                engine: packages.engine.into_iter().chain(packages.optional).collect(),
+                engine: packages
+                    .engine
+                    .into_iter()
+                    .chain(packages.optional)
+                    .collect(),
                 engine_package: Some(packages.engine_package),
             }
         }
         None => Roots {
-            base: recipe.include.iter().map(|package| package.name.clone()).collect(),
+            base: recipe
+                .include
+                .iter()
+                .map(|package| package.name.clone())
+                .collect(),
             ..Roots::default()
         },
     }
@@ -41,7 +49,13 @@ pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
     let mut optional = BTreeSet::new();
     if let Some(profile) = recipe.profile {
         let added = family::of(recipe).profile(profile, recipe);
-        packages.extend(added.base.into_iter().chain(added.engine).map(|name| (name, None)));
+        packages.extend(
+            added
+                .base
+                .into_iter()
+                .chain(added.engine)
+                .map(|name| (name, None)),
+        );
         optional.extend(added.optional);
     }
     for package in &recipe.include {
@@ -54,7 +68,14 @@ pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
         recommends: recipe.recommends,
         repositories: repositories
             .iter()
-            .map(|r| (r.name.clone(), r.suite.clone(), r.components.clone(), r.priority))
+            .map(|r| {
+                (
+                    r.name.clone(),
+                    r.suite.clone(),
+                    r.components.clone(),
+                    r.priority,
+                )
+            })
             .collect(),
         snapshot: recipe.debian.snapshot,
         acknowledged: Request::acknowledged_by(recipe),

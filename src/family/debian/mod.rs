@@ -29,7 +29,11 @@ impl Family for Debian {
         "debian"
     }
 
-    fn repositories(&self, recipe: &Recipe, mirrors: &Mirrors) -> Result<Vec<Repository>, FamilyError> {
+    fn repositories(
+        &self,
+        recipe: &Recipe,
+        mirrors: &Mirrors,
+    ) -> Result<Vec<Repository>, FamilyError> {
         sources::repositories(recipe, mirrors)
     }
 
@@ -55,26 +59,35 @@ impl Family for Debian {
     }
 
     fn unpack(&self, package: File, mut spool: &mut dyn Write) -> Result<Control, DebError> {
-        archive::unpack(std::io::BufReader::with_capacity(128 << 10, package), &mut spool)
+        archive::unpack(
+            std::io::BufReader::with_capacity(128 << 10, package),
+            &mut spool,
+        )
     }
 
     fn upstream_version(&self, version: &str) -> String {
-        version
-            .parse::<Version>()
-            .map_or_else(|_| version.to_owned(), |version| version.upstream().to_owned())
+        version.parse::<Version>().map_or_else(
+            |_| version.to_owned(),
+            |version| version.upstream().to_owned(),
+        )
     }
 
     fn replaces(&self, control: &Control, other: &str, other_version: &str) -> bool {
         let Some(field) = control.field("Replaces") else {
             return false;
         };
-        let (Ok(relations), Ok(version)) = (relation::parse(&field), other_version.parse::<Version>()) else {
+        let (Ok(relations), Ok(version)) =
+            (relation::parse(&field), other_version.parse::<Version>())
+        else {
             return false;
         };
-        relations.clauses().any(|clause| {
+        relations.iter().any(|clause| {
             clause.alternatives.iter().any(|wanted| {
                 wanted.name == other
-                    && wanted.constraint.as_ref().is_none_or(|constraint| constraint.accepts(&version))
+                    && wanted
+                        .constraint
+                        .as_ref()
+                        .is_none_or(|constraint| constraint.accepts(&version))
             })
         })
     }

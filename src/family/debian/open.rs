@@ -7,7 +7,9 @@ use rayon::prelude::*;
 
 use crate::deb::freshness::{Archive, Freshness, judge};
 use crate::deb::openpgp::{SigningTime, verify_detached, verify_inline};
-use crate::deb::{Fingerprint, IndexCompression, IndexFile, Keyring, Release, TrustError, Verified};
+use crate::deb::{
+    Fingerprint, IndexCompression, IndexFile, Keyring, Release, TrustError, Verified,
+};
 use crate::digest::Digest;
 use crate::fetch::{DOCUMENT_LIMIT, FetchError, Validity, Wanted};
 use crate::platform::Architecture;
@@ -79,7 +81,10 @@ fn keyring(repository: &Repository) -> Result<Keyring, FamilyError> {
     let fingerprints = repository
         .fingerprints
         .iter()
-        .map(|text| text.parse::<Fingerprint>().map_err(|error| FamilyError::Recipe(error.to_string())))
+        .map(|text| {
+            text.parse::<Fingerprint>()
+                .map_err(|error| FamilyError::Recipe(error.to_string()))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Keyring::from_certificates(&files)?.pin(&fingerprints)?)
 }
@@ -96,14 +101,19 @@ fn signed_release(
         SigningTime::Now(repository.snapshot.unwrap_or(context.now))
     };
     let place = |name: &str| repository.addresses(&format!("dists/{}/{name}", repository.suite));
-    let get = |name: &str, validity| context.fetcher.document(&place(name), DOCUMENT_LIMIT, validity);
+    let get = |name: &str, validity| {
+        context
+            .fetcher
+            .document(&place(name), DOCUMENT_LIMIT, validity)
+    };
     let inline = |validity| -> Result<Verified, FamilyError> {
         let document = get("InRelease", validity)?;
         Ok(verify_inline(&document.url, &document.bytes, &keyring, at)?)
     };
     let verified = match inline(Validity::Conditional) {
         Err(FamilyError::Fetch(FetchError::NotFound { .. })) => {
-            let release = get("Release", Validity::Conditional).map_err(|error| absent(repository, error))?;
+            let release =
+                get("Release", Validity::Conditional).map_err(|error| absent(repository, error))?;
             let signature = get("Release.gpg", Validity::Conditional)?;
             verify_detached(&release.url, &release.bytes, &signature.bytes, &keyring, at)?
         }
@@ -113,7 +123,8 @@ fn signed_release(
         }
         other => other?,
     };
-    let release = Release::parse(&verified.text).map_err(|error| metadata(repository, "Release", error))?;
+    let release =
+        Release::parse(&verified.text).map_err(|error| metadata(repository, "Release", error))?;
     Ok((verified, release))
 }
 
@@ -122,7 +133,9 @@ fn absent(repository: &Repository, error: FetchError) -> FamilyError {
         FetchError::NotFound { .. } => FamilyError::Recipe(format!(
             "suite `{}` has no InRelease and no Release at {}; check the suite's name, or switch it off with `updates = false` or `security = false`",
             repository.suite,
-            repository.addresses(&format!("dists/{}", repository.suite)).join(", "),
+            repository
+                .addresses(&format!("dists/{}", repository.suite))
+                .join(", "),
         )),
         other => other.into(),
     }
@@ -140,7 +153,11 @@ fn judged(
         .map_err(FetchError::from)?;
     let locked = context.locked_dates.get(&repository.name).copied();
     // A recipe that names a snapshot wants that state, also when it lies before the lock's.
-    let seen = if repository.snapshot.is_some() { cached } else { cached.max(locked) };
+    let seen = if repository.snapshot.is_some() {
+        cached
+    } else {
+        cached.max(locked)
+    };
     let archive = match repository.snapshot {
         Some(stamp) => Archive::Snapshot(stamp),
         None if repository.archived => Archive::Archived,
@@ -177,7 +194,9 @@ fn indexes(
             })?;
             let paths = file.by_hash_path.iter().chain([&file.path]);
             let mirrors = paths
-                .flat_map(|path| repository.addresses(&format!("dists/{}/{path}", repository.suite)))
+                .flat_map(|path| {
+                    repository.addresses(&format!("dists/{}/{path}", repository.suite))
+                })
                 .collect();
             needed.push(Needed {
                 repository: position,
@@ -199,14 +218,21 @@ fn indexes(
 
 fn decoded(needed: &Needed, context: &OpenContext<'_>) -> Result<Vec<u8>, FamilyError> {
     let entry = &needed.file.entry;
-    let metadata = |message: String| FamilyError::Metadata { subject: needed.subject.clone(), message };
+    let metadata = |message: String| FamilyError::Metadata {
+        subject: needed.subject.clone(),
+        message,
+    };
     let file = context
         .fetcher
         .cache()
         .open_blob(&entry.digest, entry.size)
         .map_err(FetchError::from)?
         .ok_or_else(|| metadata("it left the cache while it was used; run again".to_owned()))?;
-    let limit = needed.file.plain.as_ref().map_or(INDEX_LIMIT, |plain| plain.size.min(INDEX_LIMIT));
+    let limit = needed
+        .file
+        .plain
+        .as_ref()
+        .map_or(INDEX_LIMIT, |plain| plain.size.min(INDEX_LIMIT));
     let mut decoder: Box<dyn Read> = match needed.file.compression {
         IndexCompression::Xz => Box::new(liblzma::read::XzDecoder::new(file)),
         IndexCompression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
@@ -222,7 +248,9 @@ fn decoded(needed: &Needed, context: &OpenContext<'_>) -> Result<Vec<u8>, Family
         .read_to_end(&mut bytes)
         .map_err(|error| metadata(format!("cannot be decoded: {error}")))?;
     if bytes.len() as u64 > limit {
-        return Err(metadata(format!("it decodes to more than the {limit} bytes announced")));
+        return Err(metadata(format!(
+            "it decodes to more than the {limit} bytes announced"
+        )));
     }
     Ok(bytes)
 }

@@ -7,9 +7,27 @@ use super::super::ProfilePackages;
 /// What the daemon, its tools and the guest runtime need, and nothing else. Boot-tested by
 /// removing packages one at a time.
 const DIND_BASE: &[&str] = &[
-    "base-files", "base-passwd", "libc6", "dash", "coreutils", "sed", "grep", "mawk", "util-linux",
-    "mount", "hostname", "procps", "openssl", "ca-certificates", "xz-utils", "pigz", "kmod",
-    "iproute2", "e2fsprogs", "netbase", "jq",
+    "base-files",
+    "base-passwd",
+    "libc6",
+    "dash",
+    "coreutils",
+    "sed",
+    "grep",
+    "mawk",
+    "util-linux",
+    "mount",
+    "hostname",
+    "procps",
+    "openssl",
+    "ca-certificates",
+    "xz-utils",
+    "pigz",
+    "kmod",
+    "iproute2",
+    "e2fsprogs",
+    "netbase",
+    "jq",
 ];
 const DIND_ENGINE: &[&str] = &["docker.io", "iptables", "arptables", "ebtables"];
 /// trixie and later split the client off; bookworm's init-system-helpers would otherwise pull in

@@ -12,10 +12,18 @@ use super::super::{Chosen, FamilyError, Opened, SolveRequest};
 pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Chosen>, FamilyError> {
     let mut universe = Universe::new();
     for (position, opened) in opened.iter().enumerate() {
-        let indexes = opened.indexes.get(&request.architecture).map(Vec::as_slice).unwrap_or_default();
+        let indexes = opened
+            .indexes
+            .get(&request.architecture)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         for bytes in indexes {
             let records = parse_index(bytes).map_err(|error| FamilyError::Metadata {
-                subject: format!("Packages of {} for {}", opened.repository.name, request.architecture.debian()),
+                subject: format!(
+                    "Packages of {} for {}",
+                    opened.repository.name,
+                    request.architecture.debian()
+                ),
                 message: error.to_string(),
             })?;
             universe.add_index(position, opened.repository.priority, records);
@@ -25,13 +33,19 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
     for (name, version) in &request.packages {
         include.push(PackageSpec {
             name: name.clone(),
-            version: version.as_deref().map(|text| parse_version(name, text)).transpose()?,
+            version: version
+                .as_deref()
+                .map(|text| parse_version(name, text))
+                .transpose()?,
         });
     }
     for name in &request.optional {
         let available = universe.versions(name).next().is_some();
         if available && !request.packages.contains_key(name) {
-            include.push(PackageSpec { name: name.clone(), version: None });
+            include.push(PackageSpec {
+                name: name.clone(),
+                version: None,
+            });
         }
     }
     let mut locked = BTreeMap::new();

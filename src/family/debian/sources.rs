@@ -33,7 +33,10 @@ const OLD_SECURITY_NAMES: &[&str] = &["jessie", "stretch", "buster"];
 const ROLLING: &[&str] = &["sid", "unstable", "experimental"];
 
 /// The repositories of a recipe: the suite, its updates and security suites, then further ones.
-pub(super) fn repositories(recipe: &Recipe, mirrors: &Mirrors) -> Result<Vec<Repository>, FamilyError> {
+pub(super) fn repositories(
+    recipe: &Recipe,
+    mirrors: &Mirrors,
+) -> Result<Vec<Repository>, FamilyError> {
     let debian = &recipe.debian;
     let suite = debian.suite.as_str();
     let mut suites = vec![(suite.to_owned(), ArchivePart::Main)];
@@ -53,9 +56,17 @@ pub(super) fn repositories(recipe: &Recipe, mirrors: &Mirrors) -> Result<Vec<Rep
     for (name, part) in suites {
         let (hosts, own, configured) = match part {
             ArchivePart::Main => (&MAIN, &debian.mirrors, &mirrors.debian),
-            ArchivePart::Security => (&SECURITY, &debian.security_mirrors, &mirrors.debian_security),
+            ArchivePart::Security => (
+                &SECURITY,
+                &debian.security_mirrors,
+                &mirrors.debian_security,
+            ),
         };
-        let default = if debian.archived { hosts.archived } else { hosts.live };
+        let default = if debian.archived {
+            hosts.archived
+        } else {
+            hosts.live
+        };
         let (certificates, fingerprints) = trust(recipe, part)?;
         repositories.push(Repository {
             name: format!("debian/{name}"),
@@ -117,7 +128,12 @@ fn trust(recipe: &Recipe, part: ArchivePart) -> Result<Certificates, FamilyError
             let certificates = archive_keys()
                 .iter()
                 .filter(|key| fingerprints.iter().any(|wanted| wanted == key.fingerprint))
-                .map(|key| (key.description.to_owned(), key.certificate.as_bytes().to_vec()))
+                .map(|key| {
+                    (
+                        key.description.to_owned(),
+                        key.certificate.as_bytes().to_vec(),
+                    )
+                })
                 .collect();
             Ok((certificates, fingerprints))
         }
@@ -125,7 +141,9 @@ fn trust(recipe: &Recipe, part: ArchivePart) -> Result<Certificates, FamilyError
 }
 
 fn pinned(pins: &[Pin]) -> Certificates {
-    let certificates = pins.iter().map(|pin| (pin.file.clone(), pin.certificate.clone()));
+    let certificates = pins
+        .iter()
+        .map(|pin| (pin.file.clone(), pin.certificate.clone()));
     let fingerprints = pins.iter().map(|pin| pin.fingerprint.to_string());
     (certificates.collect(), fingerprints.collect())
 }

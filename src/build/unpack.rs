@@ -1,0 +1,167 @@
+//! From locked package files to placed packages: decode, spool, read, place.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+
+use rayon::prelude::*;
+
+use crate::deb::archive::Control;
+use crate::digest::Digest;
+use crate::family::Family;
+use crate::fetch::{Derived, FetchError, Fetcher};
+use crate::lock::LockedPackage;
+use crate::progress::{Reporter, Stage};
+use crate::resolve::open_package;
+use crate::setup::Package;
+use crate::tree::{Node, Owner, Tree, TreeError, TreePath, read_payload};
+
+use super::error::BuildError;
+
+/// Changes whenever spooled payloads get another form.
+const SPOOL_FORMAT: &str = "spool/1";
+/// The package whose directories and links others build on; placed first, as dpkg does.
+const FIRST: &str = "base-files";
+
+/// A package read from its file.
+pub(super) struct Unpacked {
+    pub package: Package,
+    pub entries: Vec<(TreePath, Node)>,
+}
+
+/// Decodes every package, several at once, the largest first: one that starts last would be
+/// waited for alone. The result is in the order of placement.
+pub(super) fn unpack(
+    locked: &[&LockedPackage],
+    family: &dyn Family,
+    fetcher: &Fetcher,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Unpacked>, BuildError> {
+    let total = locked.iter().map(|package| package.size).sum();
+    let task = reporter.begin(Stage::Assemble, &format!("{} packages", locked.len()), Some(total));
+    let mut by_size: Vec<&LockedPackage> = locked.to_vec();
+    by_size.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
+    let mut unpacked = by_size
+        .par_iter()
+        .with_max_len(1)
+        .map(|locked| {
+            let unpacked = unpack_one(locked, family, fetcher)?;
+            reporter.advance(task, locked.size);
+            Ok(unpacked)
+        })
+        .collect::<Result<Vec<_>, BuildError>>()?;
+    reporter.finish(task, "");
+    unpacked.sort_by(|a, b| {
+        let key = |unpacked: &Unpacked| (unpacked.package.name != FIRST, unpacked.package.name.clone());
+        key(a).cmp(&key(b))
+    });
+    Ok(unpacked)
+}
+
+fn unpack_one(
+    locked: &LockedPackage,
+    family: &dyn Family,
+    fetcher: &Fetcher,
+) -> Result<Unpacked, BuildError> {
+    let failed = |source| BuildError::Package { package: locked.name.clone(), source };
+    let cache = fetcher.cache();
+    let cached = |error| BuildError::from(FetchError::from(error));
+    let key = Digest::of(format!("{SPOOL_FORMAT}\n{}\n", locked.sha256));
+    let file = open_package(locked, fetcher)?;
+    let (control, payload) = match cache.open_derived(Derived::Spool, &key).map_err(cached)? {
+        Some(entry) => (family.control(file).map_err(failed)?, entry.file),
+        None => {
+            let mut spool = cache.create().map_err(cached)?;
+            let control = family.unpack(file, &mut spool).map_err(failed)?;
+            let entry = cache.put_derived(Derived::Spool, &key, spool).map_err(cached)?;
+            (control, entry.file)
+        }
+    };
+    check_identity(locked, &control)?;
+    let entries = read_payload(rewound(payload, locked)?).map_err(|source| BuildError::Payload {
+        package: locked.name.clone(),
+        source,
+    })?;
+    let mut paths = vec!["/.".to_owned()];
+    paths.extend(entries.iter().filter(|(path, _)| !path.is_root()).map(|(path, _)| path.to_string()));
+    Ok(Unpacked {
+        package: Package {
+            name: locked.name.clone(),
+            version: locked.version.clone(),
+            architecture: locked.architecture.clone(),
+            control,
+            paths,
+        },
+        entries,
+    })
+}
+
+fn rewound(mut file: File, locked: &LockedPackage) -> Result<File, BuildError> {
+    file.seek(SeekFrom::Start(0)).map_err(|source| BuildError::Payload {
+        package: locked.name.clone(),
+        source: source.into(),
+    })?;
+    Ok(file)
+}
+
+/// A file can be the one the index names and still hold another package.
+fn check_identity(locked: &LockedPackage, control: &Control) -> Result<(), BuildError> {
+    for (field, expected) in [("Package", &locked.name), ("Version", &locked.version)] {
+        let found = control.field(field).unwrap_or_default();
+        if found != *expected {
+            return Err(BuildError::Identity {
+                package: locked.name.clone(),
+                field,
+                expected: expected.clone(),
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Places every package into `tree`; conflicts are settled by Replaces or are errors.
+pub(super) fn place(
+    tree: &mut Tree,
+    unpacked: &mut [Unpacked],
+    family: &dyn Family,
+) -> Result<(), BuildError> {
+    let entries: Vec<Vec<(TreePath, Node)>> =
+        unpacked.iter_mut().map(|one| std::mem::take(&mut one.entries)).collect();
+    let packages: Vec<&Package> = unpacked.iter().map(|one| &one.package).collect();
+    let replaces = |a: usize, b: usize| {
+        family.replaces(&packages[a].control, &packages[b].name, &packages[b].version)
+    };
+    for (number, entries) in entries.into_iter().enumerate() {
+        for (path, node) in entries {
+            tree.place(&path, node, number, &replaces)
+                .map_err(|error| explain(error, &packages, number))?;
+        }
+    }
+    Ok(())
+}
+
+fn explain(error: TreeError, packages: &[&Package], number: usize) -> BuildError {
+    let name = |owner: Owner| match owner {
+        Owner::Package(number) => packages
+            .get(number)
+            .map_or_else(String::new, |p| format!("{} {}", p.name, p.version)),
+        Owner::Generated => "the image itself".to_owned(),
+    };
+    match error {
+        TreeError::Conflict { path, first, second } => BuildError::Conflict {
+            path,
+            first: name(first),
+            second: name(second),
+        },
+        other => BuildError::Placement {
+            package: packages.get(number).map_or_else(String::new, |p| p.name.clone()),
+            source: other,
+        },
+    }
+}
+
+/// The digest of each package's file, by name.
+pub(super) fn digests(locked: &[&LockedPackage]) -> BTreeMap<String, Digest> {
+    locked.iter().map(|package| (package.name.clone(), package.sha256)).collect()
+}
