@@ -1,1 +1,3 @@
 #![allow(missing_docs)]
+
+mod fetch;
