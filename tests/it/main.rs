@@ -1,5 +1,6 @@
 #![allow(missing_docs)]
 
+mod fetch;
 mod keys;
 mod peers;
 mod readers;
