@@ -108,7 +108,8 @@ impl Fetcher {
         } else if gone {
             FetchError::NotFound { urls: shown }
         } else {
-            let subject = shown.into_iter().next().unwrap_or_default();
+            let name = |url: &String| url.rsplit('/').next().unwrap_or_default().to_owned();
+            let subject = shown.first().map(name).unwrap_or_default();
             FetchError::Failed {
                 failures: vec![Failure {
                     subject,

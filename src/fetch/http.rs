@@ -38,7 +38,7 @@ impl Http {
             Ok(client) => (client, true),
             Err(first) => match builder().tls_certs_only([]).build() {
                 Ok(client) => (client, false),
-                Err(_) => return Err(FetchError::Setup(causes(&first))),
+                Err(_) => return Err(FetchError::Setup(cause(&first))),
             },
         };
         Ok(Self {
@@ -93,7 +93,7 @@ impl Http {
         timeout(self.options.read_timeout, response.chunk())
             .await
             .map_err(|_| self.stalled())?
-            .map_err(|error| Reason::Broken(causes(&error.without_url())).but(Remedy::Later))
+            .map_err(|error| Reason::Broken(cause(&error)).but(Remedy::Later))
     }
 
     fn stalled(&self) -> Trouble {
@@ -155,23 +155,14 @@ pub(super) fn shown(url: &str) -> String {
     parsed.into()
 }
 
-/// The chain of causes of an error, without its own words, which name the address again.
+/// The innermost cause of an error: what the layers around it say is where it happened, which
+/// the reason says already, and the address again.
 fn cause(error: &dyn Error) -> String {
-    error.source().map_or_else(|| error.to_string(), causes)
-}
-
-/// An error and its causes in one line, each said once.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = error.source();
+    let mut innermost = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
     }
-    text
+    innermost.to_string()
 }
 
 /// Whether the TLS layer refused the connection.

@@ -66,8 +66,8 @@ impl Scene {
             options: FetchOptions {
                 attempts: 3,
                 backoff: Duration::from_millis(10),
-                connect_timeout: Duration::from_millis(500),
-                read_timeout: Duration::from_millis(500),
+                connect_timeout: Duration::from_secs(5),
+                read_timeout: Duration::from_secs(5),
                 ..FetchOptions::default()
             },
         }

@@ -1,5 +1,9 @@
 //! Derived entries: found by the digest of what they were made from, named by that and by the
 //! digest of what they hold. One rename stores both, so there is no second file to go astray.
+//!
+//! They are not synchronised to the disk before the rename: for 300 MB that took 1.2 to 2.4 s
+//! where writing and hashing took 0.35 s, and a file torn by a power failure is known by its
+//! digest.
 
 use std::fs::{self, File};
 use std::io;
@@ -65,6 +69,12 @@ impl Cache {
             found: digest,
             found_size: size,
         };
+        if size == 0 && !difference.is_none() {
+            // What a power failure leaves of a file that had not reached the disk. There is
+            // nothing in it that could mislead, so it counts as not stored.
+            fs::remove_file(&path).map_err(CacheError::io("remove", &path))?;
+            return Ok(None);
+        }
         if !difference.is_none() {
             return Err(altered(path, difference));
         }

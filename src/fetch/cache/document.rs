@@ -83,7 +83,10 @@ impl Cache {
         pending.append(format!("{}\n", Digest::of(&rest)).as_bytes())?;
         pending.append(&rest)?;
         make_directory(&self.layout.shard(Bucket::Index, &Digest::of(url)))?;
-        pending.persist(&self.document_path(url)).map(drop)
+        pending
+            .synced()?
+            .persist(&self.document_path(url))
+            .map(drop)
     }
 
     fn document_path(&self, url: &str) -> PathBuf {

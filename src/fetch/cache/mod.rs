@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Whatever is handed out is hashed through the descriptor that is handed out, so that nothing
-//! can be exchanged between the check and the use. Entries appear whole, by rename, after they
-//! are durable. Entries are never linked out of the cache.
+//! can be exchanged between the check and the use. Entries appear whole, by rename; files and
+//! documents only once they are on the disk. Entries are never linked out of the cache.
 
 mod derived;
 mod document;
@@ -150,7 +150,9 @@ impl Cache {
             return Err(CacheError::Mismatch(Box::new(difference)));
         }
         layout::make_directory(&self.layout.shard(Bucket::Blobs, digest))?;
-        pending.persist(&self.layout.entry(Bucket::Blobs, digest))
+        pending
+            .synced()?
+            .persist(&self.layout.entry(Bucket::Blobs, digest))
     }
 
     /// The right to download `digest`; `None` while another thread or process has it.

@@ -97,16 +97,20 @@ impl Pending {
         }
     }
 
-    /// Makes what is written durable and moves it to `target`; gives the same descriptor, from
-    /// its start. Another process may have done the same a moment ago: the names say what the
-    /// content is, so that replacing changes nothing.
-    ///
-    /// The directory itself is not synchronised: an entry lost to a power failure is only made
-    /// again.
-    pub(super) fn persist(mut self, target: &Path) -> Result<File, CacheError> {
+    /// Waits until what is written is on the disk.
+    pub(super) fn synced(self) -> Result<Self, CacheError> {
         self.file
             .sync_data()
             .map_err(CacheError::io("write", &self.path))?;
+        Ok(self)
+    }
+
+    /// Moves the file to `target`; gives the same descriptor, from its start. Another process
+    /// may have done the same a moment ago: the names say what the content is, so that replacing
+    /// changes nothing.
+    ///
+    /// The directory is not synchronised: an entry lost to a power failure is only made again.
+    pub(super) fn persist(mut self, target: &Path) -> Result<File, CacheError> {
         self.path
             .persist(target)
             .map_err(|error| CacheError::io("write", target)(error.error))?;

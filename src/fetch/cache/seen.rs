@@ -69,7 +69,7 @@ impl Cache {
         }
         let mut pending = self.create()?;
         pending.append(format!("{date} {repository}\n").as_bytes())?;
-        pending.persist(&path).map(drop)
+        pending.synced()?.persist(&path).map(drop)
     }
 
     pub(super) fn seen_path(&self, repository: &str) -> PathBuf {

@@ -133,10 +133,12 @@ fn redirections_are_followed_but_not_in_circles() {
 fn a_silent_server_is_left() {
     let mut scene = Scene::new();
     scene.options.attempts = 1;
+    scene.options.connect_timeout = Duration::from_millis(200);
+    scene.options.read_timeout = Duration::from_millis(200);
     let server = Server::start(|request| match request.path.as_str() {
-        "/mute" => Reply::raw(Vec::new()).stalling(Duration::from_secs(3)),
+        "/mute" => Reply::raw(Vec::new()).stalling(Duration::from_secs(60)),
         _ => Reply::announcing(content().len(), "200 OK", &[], &content()[..9])
-            .stalling(Duration::from_secs(3)),
+            .stalling(Duration::from_secs(60)),
     });
     let start = Instant::now();
     let reasons = scene.refusals(&wanted(&[server.url("/mute"), server.url("/half")]));
@@ -144,7 +146,7 @@ fn a_silent_server_is_left() {
         matches!(reasons[..], [Reason::Stalled(_), Reason::Stalled(_)]),
         "{reasons:?}"
     );
-    assert!(start.elapsed() < Duration::from_millis(2500));
+    assert!(start.elapsed() < Duration::from_secs(30));
 }
 
 #[test]

@@ -181,6 +181,24 @@ fn a_derived_entry_is_found_by_its_inputs_and_verified() {
 }
 
 #[test]
+fn a_derived_entry_that_a_power_failure_emptied_is_made_again() {
+    let (_root, cache) = fresh();
+    let key = Digest::of(b"inputs");
+    let put = |content| cache.put_derived(Derived::Layers, &key, write(&cache, content));
+    put(CONTENT).expect("stores");
+    let (path, _) = cache
+        .find_derived(Derived::Layers, &key)
+        .expect("looks")
+        .expect("is there");
+    fs::write(&path, b"").expect("writes");
+    let entry = cache.open_derived(Derived::Layers, &key).expect("looks");
+    assert!(entry.is_none() && !path.exists());
+    put(b"").expect("stores");
+    let entry = cache.open_derived(Derived::Layers, &key).expect("opens");
+    assert_eq!(entry.expect("is there").size, 0, "an empty entry is one");
+}
+
+#[test]
 fn different_contents_for_the_same_inputs_are_refused() {
     let (_root, cache) = fresh();
     let key = Digest::of(b"inputs");
