@@ -1,2 +1,7 @@
 //! The `dindimg` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dindimg::cli::run()
+}

@@ -35,7 +35,9 @@ pub enum BuildError {
         source: PayloadError,
     },
     /// A package file holds another package than its index says.
-    #[error("package {package}: its {field} is `{found}`, but the lock says `{expected}`; the repository is inconsistent")]
+    #[error(
+        "package {package}: its {field} is `{found}`, but the lock says `{expected}`; the repository is inconsistent"
+    )]
     Identity {
         /// The package.
         package: String,
@@ -47,7 +49,9 @@ pub enum BuildError {
         found: String,
     },
     /// Two packages ship one path.
-    #[error("{first} and {second} both ship {path}, and neither declares that it replaces the other; leave one of them out")]
+    #[error(
+        "{first} and {second} both ship {path}, and neither declares that it replaces the other; leave one of them out"
+    )]
     Conflict {
         /// The path.
         path: TreePath,

@@ -1,1 +1,300 @@
-//! build
+//! The pipeline from a lock to an image, with its layer cache.
+
+mod config;
+mod error;
+mod plan;
+mod segments;
+mod store;
+mod tags;
+mod unpack;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::epoch::Epoch;
+use crate::family::{self, Repository};
+use crate::fetch::{Derived, Fetcher};
+use crate::guest::{self, Sources};
+use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
+use crate::lock::{Lock, LockedPackage};
+use crate::oci::{Image, ImageSet};
+use crate::platform::Platform;
+use crate::progress::{Reporter, Stage};
+use crate::recipe::Recipe;
+use crate::resolve::{fetch_packages, roots};
+use crate::setup::{self, Package, Setup};
+use crate::tree::{Kind, Meta, Node, Tree, TreePath};
+
+pub use error::BuildError;
+pub use plan::LayerName;
+pub use store::Blobs;
+pub use tags::{TagData, render as render_tag};
+
+/// What building needs beside the recipe and the lock.
+pub struct Context<'a> {
+    /// The network and the cache.
+    pub fetcher: &'a Fetcher,
+    /// The repositories of the recipe, for the addresses of packages.
+    pub repositories: &'a [Repository],
+    /// Guest files.
+    pub sources: &'a Sources,
+    /// Codec and level.
+    pub compression: Compression,
+    /// Threads for decoding and compressing; zero counts as one.
+    pub jobs: usize,
+    /// Date of everything generated; the lock's unless `SOURCE_DATE_EPOCH` says otherwise.
+    pub epoch: Epoch,
+    /// Identifies the program, so that what another version derived is not taken for its own.
+    pub program: Digest,
+    /// Who is told of progress.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// A built image with its layers.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The images of all platforms.
+    pub set: ImageSet,
+    /// Their layers.
+    pub blobs: Blobs,
+    /// The rendered tags.
+    pub tags: Vec<String>,
+}
+
+/// Builds `recipe` from `lock` for `platforms`.
+pub fn build(
+    recipe: &Recipe,
+    lock: &Lock,
+    platforms: &[Platform],
+    context: &Context<'_>,
+) -> Result<Built, BuildError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(context.jobs.max(1))
+        .build()
+        .map_err(|error| BuildError::Threads {
+            jobs: context.jobs,
+            message: error.to_string(),
+        })?;
+    let mut images = Vec::new();
+    let mut blobs = Blobs::default();
+    for &platform in platforms {
+        let (image, layers) = pool.install(|| build_platform(recipe, lock, platform, context))?;
+        images.push(image);
+        blobs.extend(layers);
+    }
+    let data = TagData::of(recipe, lock);
+    let tags = recipe
+        .tags
+        .iter()
+        .map(|template| tags::render(template, &data))
+        .collect::<Result<_, _>>()?;
+    let set = ImageSet::new(images, config::annotations(recipe, &data, context.epoch))?;
+    Ok(Built { set, blobs, tags })
+}
+
+/// A written layer, as the cache remembers it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Written {
+    name: String,
+    key: Digest,
+    layer: LayerDescriptor,
+}
+
+fn build_platform(
+    recipe: &Recipe,
+    lock: &Lock,
+    platform: Platform,
+    context: &Context<'_>,
+) -> Result<(Image, Blobs), BuildError> {
+    let locked: Vec<&LockedPackage> = lock.packages_of(platform).collect();
+    if locked.is_empty() {
+        return Err(BuildError::Platform(platform));
+    }
+    let key = image_key(recipe, &locked, platform, context)?;
+    if let Some((written, blobs)) = from_cache(&key, context)? {
+        context
+            .reporter
+            .note(Stage::Layer, &format!("{platform} is unchanged"));
+        return Ok((
+            config::image(recipe, lock, platform, context.epoch, &written),
+            blobs,
+        ));
+    }
+    fetch_packages(lock, Some(platform), context.repositories, context.fetcher)?;
+    let layers = assemble(recipe, lock, &locked, platform, context)?;
+    let mut blobs = Blobs::default();
+    let mut written = Vec::new();
+    for (name, input) in layers {
+        let key = layer_key(&input, context.compression);
+        let layer = layer(&key, &input, context, &mut blobs)?;
+        written.push(Written {
+            name: name.word().to_owned(),
+            key,
+            layer,
+        });
+    }
+    store::write_note(context.fetcher.cache(), Derived::Layers, &key, &written)?;
+    Ok((
+        config::image(recipe, lock, platform, context.epoch, &written),
+        blobs,
+    ))
+}
+
+/// Everything the layers of one platform are made from.
+fn image_key(
+    recipe: &Recipe,
+    locked: &[&LockedPackage],
+    platform: Platform,
+    context: &Context<'_>,
+) -> Result<Digest, BuildError> {
+    let runtime = guest::runtime(recipe);
+    let mut files = BTreeMap::new();
+    for part in &runtime.parts {
+        let found = context
+            .sources
+            .files(part)
+            .map_err(|source| guest::GuestError::Read {
+                part: (*part).to_owned(),
+                source,
+            })?;
+        files.extend(
+            found
+                .into_iter()
+                .map(|(name, bytes)| (format!("{part}/{name}"), Digest::of(bytes))),
+        );
+    }
+    let packages: Vec<(&str, Digest)> = locked
+        .iter()
+        .map(|package| (package.name.as_str(), package.sha256))
+        .collect();
+    let inputs = serde_json::json!({
+        "program": context.program,
+        "platform": platform,
+        "epoch": context.epoch,
+        "encoder": context.compression.encoder_identity(),
+        "packages": packages,
+        "guest": files,
+        "recipe": config::GuestInputs::of(recipe),
+    });
+    Ok(Digest::of(inputs.to_string()))
+}
+
+fn from_cache(
+    key: &Digest,
+    context: &Context<'_>,
+) -> Result<Option<(Vec<Written>, Blobs)>, BuildError> {
+    let cache = context.fetcher.cache();
+    let Some(written) = store::read_note::<Vec<Written>>(cache, Derived::Layers, key)? else {
+        return Ok(None);
+    };
+    let mut blobs = Blobs::default();
+    for one in &written {
+        match cache.open_derived(Derived::Layers, &one.key)? {
+            Some(entry) if entry.digest == one.layer.digest => {
+                blobs.insert(entry.digest, entry.file)
+            }
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some((written, blobs)))
+}
+
+/// Packages, rules, guest and database, in the order of the design; cut into layers.
+fn assemble(
+    recipe: &Recipe,
+    lock: &Lock,
+    locked: &[&LockedPackage],
+    platform: Platform,
+    context: &Context<'_>,
+) -> Result<Vec<(LayerName, LayerInput)>, BuildError> {
+    let family = family::of(recipe);
+    let epoch = context.epoch;
+    let mut unpacked = unpack::unpack(locked, family, context.fetcher, context.reporter)?;
+    let mut tree = Tree::new(epoch.seconds());
+    setup::rules::usr_merge(&mut tree, platform.architecture, epoch)?;
+    unpack::place(&mut tree, &mut unpacked, family)?;
+    let packages: Vec<Package> = unpacked.into_iter().map(|one| one.package).collect();
+    let mut setup = Setup {
+        tree: &mut tree,
+        packages: &packages,
+        architecture: platform.architecture,
+        epoch,
+        iptables: recipe.iptables,
+        rule: "",
+    };
+    setup::apply(&mut setup)?;
+    if recipe.profile.is_some() {
+        let runtime = guest::runtime(recipe);
+        let data = config::guest_data(recipe, lock);
+        guest::place(setup.tree, context.sources, &runtime.parts, &data, epoch)?;
+        for (path, mode) in &runtime.directories {
+            let path = TreePath::parse(path).map_err(guest::GuestError::from)?;
+            if !setup.tree.contains(&path) {
+                let meta = Meta::root(*mode, epoch.seconds());
+                setup.tree.set(
+                    &path,
+                    Node {
+                        kind: Kind::Directory,
+                        meta,
+                    },
+                )?;
+            }
+        }
+    }
+    setup::dpkg::write_database(&mut setup)?;
+    let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
+    Ok(segments::cut(
+        &tree,
+        &packages,
+        &unpack::digests(locked),
+        &assigned,
+        epoch,
+    ))
+}
+
+fn layer_key(input: &LayerInput, compression: Compression) -> Digest {
+    let mut text = format!("layer/1\n{}\n", compression.encoder_identity());
+    for segment in &input.segments {
+        text.push_str(&format!("{:?}\n", segment.key));
+    }
+    Digest::of(text)
+}
+
+/// A layer from the cache, or written and put there.
+fn layer(
+    key: &Digest,
+    input: &LayerInput,
+    context: &Context<'_>,
+    blobs: &mut Blobs,
+) -> Result<LayerDescriptor, BuildError> {
+    let cache = context.fetcher.cache();
+    if let Some(known) = store::read_note::<LayerDescriptor>(cache, Derived::Layers, key)?
+        && let Some(entry) = cache.open_derived(Derived::Layers, key)?
+        && entry.digest == known.digest
+    {
+        context
+            .reporter
+            .note(Stage::Layer, &format!("{} is unchanged", input.name));
+        blobs.insert(known.digest, entry.file);
+        return Ok(known);
+    }
+    let segments = store::CachedSegments {
+        cache: cache.clone(),
+    };
+    let mut pending = cache.create()?;
+    let options = LayerOptions {
+        compression: context.compression,
+        jobs: context.jobs.max(1),
+        store: cache
+            .uses_derived()
+            .then_some(&segments as &dyn crate::layer::SegmentStore),
+        reporter: context.reporter,
+    };
+    let written = write_layer(input, &options, &mut pending)?;
+    let entry = cache.put_derived(Derived::Layers, key, pending)?;
+    store::write_note(cache, Derived::Layers, key, &written)?;
+    blobs.insert(written.digest, entry.file);
+    Ok(written)
+}

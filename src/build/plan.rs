@@ -39,16 +39,22 @@ pub fn assign<'a>(
     packages: impl Iterator<Item = &'a LockedPackage>,
     roots: &Roots,
 ) -> BTreeMap<String, LayerName> {
-    let by_name: BTreeMap<&str, &LockedPackage> =
-        packages.map(|package| (package.name.as_str(), package)).collect();
+    let by_name: BTreeMap<&str, &LockedPackage> = packages
+        .map(|package| (package.name.as_str(), package))
+        .collect();
     let mut assigned: BTreeMap<String, LayerName> = BTreeMap::new();
-    for (layer, from) in [(LayerName::Base, &roots.base), (LayerName::Engine, &roots.engine)] {
+    for (layer, from) in [
+        (LayerName::Base, &roots.base),
+        (LayerName::Engine, &roots.engine),
+    ] {
         for name in closure(&by_name, from) {
             assigned.entry(name).or_insert(layer);
         }
     }
     for name in by_name.keys() {
-        assigned.entry((*name).to_owned()).or_insert(LayerName::Extra);
+        assigned
+            .entry((*name).to_owned())
+            .or_insert(LayerName::Extra);
     }
     assigned
 }
@@ -99,11 +105,18 @@ mod tests {
             package("perl", &[]),
         ];
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let roots = Roots { base: set(&["coreutils"]), engine: set(&["docker", "absent"]), engine_package: None };
+        let roots = Roots {
+            base: set(&["coreutils"]),
+            engine: set(&["docker", "absent"]),
+            engine_package: None,
+        };
         let layers = assign(packages.iter(), &roots);
         assert_eq!(layers["libc"], LayerName::Base);
         assert_eq!(layers["runc"], LayerName::Engine);
-        assert_eq!((layers["git"], layers["perl"]), (LayerName::Extra, LayerName::Extra));
+        assert_eq!(
+            (layers["git"], layers["perl"]),
+            (LayerName::Extra, LayerName::Extra)
+        );
         assert!(!layers.contains_key("absent"));
     }
 }

@@ -35,13 +35,16 @@ pub(super) fn cut(
     for layer in LayerName::ALL {
         let mut emitted = BTreeSet::new();
         let mut segments = Vec::new();
-        let members = packages.iter().enumerate().filter(|(_, package)| {
-            assigned.get(&package.name) == Some(&layer)
-        });
+        let members = packages
+            .iter()
+            .enumerate()
+            .filter(|(_, package)| assigned.get(&package.name) == Some(&layer));
         let owners = members.map(|(number, _)| Owner::Package(number));
         let generated = (layer == LayerName::Guest).then_some(Owner::Generated);
         for owner in owners.chain(generated) {
-            let Some(entries) = owned.remove(&owner) else { continue };
+            let Some(entries) = owned.remove(&owner) else {
+                continue;
+            };
             let entries = with_parents(entries, tree, &mut emitted, epoch);
             let source = match owner {
                 Owner::Package(number) => files.get(&packages[number].name),
@@ -51,7 +54,13 @@ pub(super) fn cut(
             segments.push(Segment { key, entries });
         }
         if !segments.is_empty() {
-            layers.push((layer, LayerInput { name: layer.word().to_owned(), segments }));
+            layers.push((
+                layer,
+                LayerInput {
+                    name: layer.word().to_owned(),
+                    segments,
+                },
+            ));
         }
     }
     layers
@@ -62,7 +71,9 @@ fn hard_link_names(tree: &Tree) -> BTreeMap<TreePath, TreePath> {
     let mut groups: BTreeMap<TreePath, TreePath> = BTreeMap::new();
     for (path, placed) in tree.iter() {
         if let Kind::Hardlink(target) = &placed.node.kind {
-            let first = groups.entry(target.clone()).or_insert_with(|| target.clone());
+            let first = groups
+                .entry(target.clone())
+                .or_insert_with(|| target.clone());
             if path < first {
                 *first = path.clone();
             }
@@ -79,7 +90,9 @@ fn relink(path: &TreePath, node: &mut Node, tree: &Tree, names: &BTreeMap<TreePa
         Kind::File(_) if names.contains_key(path) => path.clone(),
         _ => return,
     };
-    let Some(first) = names.get(&target) else { return };
+    let Some(first) = names.get(&target) else {
+        return;
+    };
     node.kind = if first == path {
         match tree.get(&target).map(|placed| &placed.node.kind) {
             Some(Kind::File(content)) => Kind::File(content.clone()),
@@ -136,7 +149,10 @@ fn segment_identity(file: Option<&Digest>, entries: &[(TreePath, Node)]) -> Dige
     for (path, node) in entries {
         let meta = &node.meta;
         add(path.as_str());
-        add(&format!("{:o} {} {} {}", meta.mode, meta.uid, meta.gid, meta.mtime));
+        add(&format!(
+            "{:o} {} {} {}",
+            meta.mode, meta.uid, meta.gid, meta.mtime
+        ));
         for (name, value) in &meta.xattrs {
             add(name);
             add(&hex::encode(value));
@@ -169,7 +185,10 @@ mod tests {
     }
 
     fn node(kind: Kind, mtime: i64) -> Node {
-        Node { kind, meta: Meta::root(0o755, mtime) }
+        Node {
+            kind,
+            meta: Meta::root(0o755, mtime),
+        }
     }
 
     fn package(name: &str) -> Package {
@@ -187,9 +206,17 @@ mod tests {
         let mut tree = Tree::new(0);
         let never = |_: usize, _: usize| false;
         let file = |text: &str| node(Kind::File(text.into()), 99);
-        tree.place(&path("usr/bin/zz"), file("x"), 0, &never).expect("placed");
-        tree.place(&path("usr/bin/aa"), node(Kind::Hardlink(path("usr/bin/zz")), 99), 0, &never).expect("placed");
-        tree.place(&path("usr/bin/d"), file("y"), 1, &never).expect("placed");
+        tree.place(&path("usr/bin/zz"), file("x"), 0, &never)
+            .expect("placed");
+        tree.place(
+            &path("usr/bin/aa"),
+            node(Kind::Hardlink(path("usr/bin/zz")), 99),
+            0,
+            &never,
+        )
+        .expect("placed");
+        tree.place(&path("usr/bin/d"), file("y"), 1, &never)
+            .expect("placed");
         tree.set(&path("etc/g"), file("z")).expect("placed");
         let packages = [package("a"), package("b")];
         let assigned = BTreeMap::from([
@@ -202,19 +229,42 @@ mod tests {
             .iter()
             .map(|(name, input)| {
                 let entries = input.segments.iter().flat_map(|segment| &segment.entries);
-                (name.word(), entries.map(|(path, _)| path.to_string()).collect())
+                (
+                    name.word(),
+                    entries.map(|(path, _)| path.to_string()).collect(),
+                )
             })
             .collect();
         assert_eq!(
             listed,
             [
-                ("base", vec!["/".into(), "/usr".into(), "/usr/bin".into(), "/usr/bin/aa".into(), "/usr/bin/zz".into()]),
-                ("engine", vec!["/".into(), "/usr".into(), "/usr/bin".into(), "/usr/bin/d".into()]),
+                (
+                    "base",
+                    vec![
+                        "/".into(),
+                        "/usr".into(),
+                        "/usr/bin".into(),
+                        "/usr/bin/aa".into(),
+                        "/usr/bin/zz".into()
+                    ]
+                ),
+                (
+                    "engine",
+                    vec![
+                        "/".into(),
+                        "/usr".into(),
+                        "/usr/bin".into(),
+                        "/usr/bin/d".into()
+                    ]
+                ),
                 ("guest", vec!["/".into(), "/etc".into(), "/etc/g".into()]),
             ]
         );
         let base = &layers[0].1.segments[0].entries;
-        assert!(matches!(base[3].1.kind, Kind::File(_)), "the first name carries the content");
+        assert!(
+            matches!(base[3].1.kind, Kind::File(_)),
+            "the first name carries the content"
+        );
         assert!(matches!(&base[4].1.kind, Kind::Hardlink(to) if *to == path("usr/bin/aa")));
         assert_eq!(base[3].1.meta.mtime, 50, "times are clamped to the epoch");
     }

@@ -6,8 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::fetch::{Cache, CacheError, Derived, FetchError, Pending};
@@ -17,8 +17,8 @@ use crate::oci::BlobSource;
 use super::error::BuildError;
 
 /// Compressed segments in the cache.
-pub(super) struct CachedSegments<'a> {
-    pub cache: &'a Cache,
+pub(super) struct CachedSegments {
+    pub cache: Arc<Cache>,
 }
 
 /// What a segment needs beside its compressed bytes.
@@ -28,12 +28,17 @@ struct SegmentNote {
     length: u64,
 }
 
-impl SegmentStore for CachedSegments<'_> {
+impl SegmentStore for CachedSegments {
     fn load(&self, key: &Digest) -> io::Result<Option<StoredSegment>> {
-        let Some(note) = read_note::<SegmentNote>(self.cache, Derived::Segments, key).map_err(io::Error::other)? else {
+        let Some(note) = read_note::<SegmentNote>(&self.cache, Derived::Segments, key)
+            .map_err(io::Error::other)?
+        else {
             return Ok(None);
         };
-        let entry = self.cache.open_derived(Derived::Segments, key).map_err(io::Error::other)?;
+        let entry = self
+            .cache
+            .open_derived(Derived::Segments, key)
+            .map_err(io::Error::other)?;
         Ok(entry.map(|entry| StoredSegment {
             compressed: Box::new(entry.file),
             crc32: note.crc32,
@@ -46,14 +51,16 @@ impl SegmentStore for CachedSegments<'_> {
             return Ok(None);
         }
         let pending = self.cache.create().map_err(io::Error::other)?;
-        // The sink outlives this borrow only within one write_layer call, which the cache outlives;
-        // what it needs of the cache is what `Pending` already carries.
-        Ok(Some(Box::new(Sink { cache: self.cache.clone(), key: *key, pending })))
+        Ok(Some(Box::new(Sink {
+            cache: Arc::clone(&self.cache),
+            key: *key,
+            pending,
+        })))
     }
 }
 
 struct Sink {
-    cache: Cache,
+    cache: Arc<Cache>,
     key: Digest,
     pending: Pending,
 }
@@ -70,9 +77,21 @@ impl Write for Sink {
 
 impl SegmentSink for Sink {
     fn commit(self: Box<Self>, crc32: u32, length: u64) -> io::Result<()> {
-        let Self { cache, key, pending } = *self;
-        cache.put_derived(Derived::Segments, &key, pending).map_err(io::Error::other)?;
-        write_note(&cache, Derived::Segments, &key, &SegmentNote { crc32, length }).map_err(io::Error::other)
+        let Self {
+            cache,
+            key,
+            pending,
+        } = *self;
+        cache
+            .put_derived(Derived::Segments, &key, pending)
+            .map_err(io::Error::other)?;
+        write_note(
+            &cache,
+            Derived::Segments,
+            &key,
+            &SegmentNote { crc32, length },
+        )
+        .map_err(io::Error::other)
     }
 }
 
@@ -123,6 +142,11 @@ impl Blobs {
         self.files.insert(digest, Arc::new(file));
     }
 
+    /// An open blob.
+    pub fn file(&self, digest: &Digest) -> Option<&Arc<File>> {
+        self.files.get(digest)
+    }
+
     /// Takes in the blobs of another image.
     pub fn extend(&mut self, other: Self) {
         self.files.extend(other.files);
@@ -132,9 +156,15 @@ impl Blobs {
 impl BlobSource for Blobs {
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>> {
         let file = self.files.get(digest).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("no layer {digest} was built"))
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("no layer {digest} was built"),
+            )
         })?;
-        Ok(Box::new(Positioned { file: Arc::clone(file), position: 0 }))
+        Ok(Box::new(Positioned {
+            file: Arc::clone(file),
+            position: 0,
+        }))
     }
 }
 

@@ -20,7 +20,7 @@ use super::error::BuildError;
 
 /// Changes whenever spooled payloads get another form.
 const SPOOL_FORMAT: &str = "spool/1";
-/// The package whose directories and links others build on; placed first, as dpkg does.
+/// The package whose directories others repeat; placed first, as dpkg unpacks it.
 const FIRST: &str = "base-files";
 
 /// A package read from its file.
@@ -30,7 +30,7 @@ pub(super) struct Unpacked {
 }
 
 /// Decodes every package, several at once, the largest first: one that starts last would be
-/// waited for alone. The result is in the order of placement.
+/// waited for alone. The result is in the order of names.
 pub(super) fn unpack(
     locked: &[&LockedPackage],
     family: &dyn Family,
@@ -38,7 +38,11 @@ pub(super) fn unpack(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Unpacked>, BuildError> {
     let total = locked.iter().map(|package| package.size).sum();
-    let task = reporter.begin(Stage::Assemble, &format!("{} packages", locked.len()), Some(total));
+    let task = reporter.begin(
+        Stage::Assemble,
+        &format!("{} packages", locked.len()),
+        Some(total),
+    );
     let mut by_size: Vec<&LockedPackage> = locked.to_vec();
     by_size.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
     let mut unpacked = by_size
@@ -51,10 +55,7 @@ pub(super) fn unpack(
         })
         .collect::<Result<Vec<_>, BuildError>>()?;
     reporter.finish(task, "");
-    unpacked.sort_by(|a, b| {
-        let key = |unpacked: &Unpacked| (unpacked.package.name != FIRST, unpacked.package.name.clone());
-        key(a).cmp(&key(b))
-    });
+    unpacked.sort_by(|a, b| a.package.name.cmp(&b.package.name));
     Ok(unpacked)
 }
 
@@ -63,7 +64,10 @@ fn unpack_one(
     family: &dyn Family,
     fetcher: &Fetcher,
 ) -> Result<Unpacked, BuildError> {
-    let failed = |source| BuildError::Package { package: locked.name.clone(), source };
+    let failed = |source| BuildError::Package {
+        package: locked.name.clone(),
+        source,
+    };
     let cache = fetcher.cache();
     let cached = |error| BuildError::from(FetchError::from(error));
     let key = Digest::of(format!("{SPOOL_FORMAT}\n{}\n", locked.sha256));
@@ -73,17 +77,25 @@ fn unpack_one(
         None => {
             let mut spool = cache.create().map_err(cached)?;
             let control = family.unpack(file, &mut spool).map_err(failed)?;
-            let entry = cache.put_derived(Derived::Spool, &key, spool).map_err(cached)?;
+            let entry = cache
+                .put_derived(Derived::Spool, &key, spool)
+                .map_err(cached)?;
             (control, entry.file)
         }
     };
     check_identity(locked, &control)?;
-    let entries = read_payload(rewound(payload, locked)?).map_err(|source| BuildError::Payload {
-        package: locked.name.clone(),
-        source,
-    })?;
+    let entries =
+        read_payload(rewound(payload, locked)?).map_err(|source| BuildError::Payload {
+            package: locked.name.clone(),
+            source,
+        })?;
     let mut paths = vec!["/.".to_owned()];
-    paths.extend(entries.iter().filter(|(path, _)| !path.is_root()).map(|(path, _)| path.to_string()));
+    paths.extend(
+        entries
+            .iter()
+            .filter(|(path, _)| !path.is_root())
+            .map(|(path, _)| path.to_string()),
+    );
     Ok(Unpacked {
         package: Package {
             name: locked.name.clone(),
@@ -97,10 +109,11 @@ fn unpack_one(
 }
 
 fn rewound(mut file: File, locked: &LockedPackage) -> Result<File, BuildError> {
-    file.seek(SeekFrom::Start(0)).map_err(|source| BuildError::Payload {
-        package: locked.name.clone(),
-        source: source.into(),
-    })?;
+    file.seek(SeekFrom::Start(0))
+        .map_err(|source| BuildError::Payload {
+            package: locked.name.clone(),
+            source: source.into(),
+        })?;
     Ok(file)
 }
 
@@ -126,13 +139,21 @@ pub(super) fn place(
     unpacked: &mut [Unpacked],
     family: &dyn Family,
 ) -> Result<(), BuildError> {
-    let entries: Vec<Vec<(TreePath, Node)>> =
-        unpacked.iter_mut().map(|one| std::mem::take(&mut one.entries)).collect();
+    let entries: Vec<Vec<(TreePath, Node)>> = unpacked
+        .iter_mut()
+        .map(|one| std::mem::take(&mut one.entries))
+        .collect();
     let packages: Vec<&Package> = unpacked.iter().map(|one| &one.package).collect();
     let replaces = |a: usize, b: usize| {
-        family.replaces(&packages[a].control, &packages[b].name, &packages[b].version)
+        family.replaces(
+            &packages[a].control,
+            &packages[b].name,
+            &packages[b].version,
+        )
     };
-    for (number, entries) in entries.into_iter().enumerate() {
+    let mut order: Vec<(usize, Vec<(TreePath, Node)>)> = entries.into_iter().enumerate().collect();
+    order.sort_by_key(|(number, _)| packages[*number].name != FIRST);
+    for (number, entries) in order {
         for (path, node) in entries {
             tree.place(&path, node, number, &replaces)
                 .map_err(|error| explain(error, &packages, number))?;
@@ -149,13 +170,19 @@ fn explain(error: TreeError, packages: &[&Package], number: usize) -> BuildError
         Owner::Generated => "the image itself".to_owned(),
     };
     match error {
-        TreeError::Conflict { path, first, second } => BuildError::Conflict {
+        TreeError::Conflict {
+            path,
+            first,
+            second,
+        } => BuildError::Conflict {
             path,
             first: name(first),
             second: name(second),
         },
         other => BuildError::Placement {
-            package: packages.get(number).map_or_else(String::new, |p| p.name.clone()),
+            package: packages
+                .get(number)
+                .map_or_else(String::new, |p| p.name.clone()),
             source: other,
         },
     }
@@ -163,5 +190,8 @@ fn explain(error: TreeError, packages: &[&Package], number: usize) -> BuildError
 
 /// The digest of each package's file, by name.
 pub(super) fn digests(locked: &[&LockedPackage]) -> BTreeMap<String, Digest> {
-    locked.iter().map(|package| (package.name.clone(), package.sha256)).collect()
+    locked
+        .iter()
+        .map(|package| (package.name.clone(), package.sha256))
+        .collect()
 }

@@ -1,1 +1,49 @@
-//! cli
+//! The command line: arguments, environment, clock, printing and exit codes. Nothing here is
+//! needed by a user of the library.
+
+mod args;
+mod build;
+mod cache;
+mod completions;
+mod context;
+mod exit;
+mod lock;
+mod output;
+mod progress;
+mod schema;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Verb};
+use output::Output;
+
+/// Runs the program with the process's own arguments.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are asked for and go to standard output; the rest is misuse.
+            let code = if error.use_stderr() { exit::INPUT } else { exit::OK };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let output = Output::new(&arguments.common);
+    let result = match &arguments.verb {
+        Verb::Build(build) => build::run(build, &arguments.common, &output),
+        Verb::Lock(lock) => lock::run(lock, &arguments.common, &output),
+        Verb::Schema => schema::run(&output),
+        Verb::Cache(cache) => cache::run(cache, &arguments.common, &output),
+        Verb::Completions { shell } => completions::run(*shell, &output),
+    };
+    match result {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(error) => {
+            output.failure(&error);
+            ExitCode::from(exit::code(&error))
+        }
+    }
+}

@@ -76,7 +76,7 @@ impl Fetcher {
     }
 
     /// The cache that files are fetched into.
-    pub fn cache(&self) -> &Cache {
+    pub fn cache(&self) -> &Arc<Cache> {
         &self.cache
     }
 

@@ -9,6 +9,6 @@ mod profile;
 mod sources;
 
 pub use label::{Contract, Engine, LABEL, Port, Privileges};
-pub use place::{GuestData, GuestError, place};
-pub use profile::{Runtime, contract, runtime};
+pub use place::{GuestData, GuestError, Storage, place};
+pub use profile::{Runtime, contract, listeners, runtime};
 pub use sources::Sources;

@@ -34,6 +34,14 @@ pub struct Runtime {
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The ports of [`GuestData`](super::GuestData), by their names in templates.
+pub fn listeners() -> BTreeMap<String, u16> {
+    BTreeMap::from([
+        ("tls-port".to_owned(), TLS_PORT),
+        ("port".to_owned(), PLAIN_PORT),
+    ])
+}
+
 /// The runtime of a recipe's profile; without a profile a plain shell.
 pub fn runtime(recipe: &Recipe) -> Runtime {
     let mut environment = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);

@@ -1,16 +1,15 @@
 //! The body of an upload: read from disk in pieces, hashed on the way, never sent whole unless it
 //! is the content it claims to be.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use oci_client::errors::OciDistributionError;
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
 
 use super::error::RegistryError;
 use super::plan::{Blob, Source};
@@ -70,8 +69,8 @@ impl Upload {
         blob: &Blob,
     ) -> BoxStream<'static, Result<Bytes, OciDistributionError>> {
         let upload = self.clone();
-        let path = match &blob.source {
-            Source::File(path) => path.clone(),
+        let file = match &blob.source {
+            Source::File(file) => file.clone(),
             Source::Memory(bytes) => {
                 // Its digest was checked when the push was planned.
                 let whole = bytes.clone();
@@ -84,10 +83,9 @@ impl Upload {
         };
         let reading = Reading {
             upload,
-            path,
+            file,
             digest: blob.digest,
             size: blob.size,
-            file: None,
             hasher: Hasher::new(),
             read: 0,
             held: None,
@@ -147,10 +145,9 @@ impl Upload {
 /// A blob's file on its way out.
 struct Reading {
     upload: Arc<Upload>,
-    path: PathBuf,
+    file: Arc<File>,
     digest: Digest,
     size: u64,
-    file: Option<File>,
     hasher: Hasher,
     read: u64,
     held: Option<Bytes>,
@@ -182,21 +179,14 @@ impl Reading {
 
     async fn piece(&mut self) -> Result<Bytes, RegistryError> {
         let unreadable = |source| RegistryError::Unreadable {
-            path: self.path.clone(),
             digest: self.digest,
             source,
         };
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(File::open(&self.path).await.map_err(unreadable)?),
-        };
-        let mut piece = BytesMut::with_capacity(PIECE);
-        while piece.len() < PIECE {
-            if file.read_buf(&mut piece).await.map_err(unreadable)? == 0 {
-                break;
-            }
-        }
-        Ok(piece.freeze())
+        let (file, start) = (Arc::clone(&self.file), self.read);
+        let read = tokio::task::spawn_blocking(move || read_at(&file, start));
+        read.await
+            .unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)))
+            .map_err(unreadable)
     }
 
     fn verify(&mut self) -> Result<(), RegistryError> {
@@ -209,12 +199,25 @@ impl Reading {
 
     fn changed(&self, found: String) -> RegistryError {
         RegistryError::Changed {
-            path: self.path.clone(),
             digest: self.digest,
             size: self.size,
             found,
         }
     }
+}
+
+/// At most [`PIECE`] bytes from `start` on; nothing at the end.
+fn read_at(file: &File, start: u64) -> std::io::Result<Bytes> {
+    let mut piece = vec![0; PIECE];
+    let mut filled = 0;
+    while filled < PIECE {
+        match file.read_at(&mut piece[filled..], start + filled as u64)? {
+            0 => break,
+            n => filled += n,
+        }
+    }
+    piece.truncate(filled);
+    Ok(piece.into())
 }
 
 #[cfg(test)]
@@ -225,12 +228,12 @@ mod tests {
     use crate::progress::Silent;
 
     fn send(content: &[u8], digest: Digest, size: u64) -> (Vec<u8>, Option<RegistryError>) {
-        let mut file = tempfile::NamedTempFile::new().expect("temporary file");
+        let mut file = tempfile::tempfile().expect("temporary file");
         file.write_all(content).expect("written");
         let blob = Blob {
             digest,
             size,
-            source: Source::File(file.path().to_owned()),
+            source: Source::File(Arc::new(file)),
         };
         let upload = Upload::new(Arc::new(Meter::new(Arc::new(Silent), TaskId(0))));
         let mut sent = Vec::new();

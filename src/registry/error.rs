@@ -24,25 +24,20 @@ pub enum RegistryError {
         /// What is missing or contradictory.
         reason: String,
     },
-    /// A blob's file cannot be read.
-    #[error("cannot read {} to upload it as {digest}: {source}", path.display())]
+    /// A blob cannot be read.
+    #[error("cannot read blob {digest} to upload it: {source}")]
     Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The blob it should hold.
+        /// The blob.
         digest: Digest,
         /// What the system said.
         source: io::Error,
     },
-    /// A blob's file no longer holds the blob; nothing was committed under its digest.
+    /// A file no longer holds its blob; nothing was committed under its digest.
     #[error(
-        "{} changed before or during its upload: expected {digest} ({size} bytes), {found}; build the image again",
-        path.display()
+        "blob {digest} ({size} bytes) changed before or during its upload: {found}; build the image again"
     )]
     Changed {
-        /// The file.
-        path: PathBuf,
-        /// The blob it should hold.
+        /// The blob.
         digest: Digest,
         /// Size of that blob, in bytes.
         size: u64,

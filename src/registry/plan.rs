@@ -1,7 +1,8 @@
 //! What a push consists of, and in which order it happens.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::fs::File;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -60,14 +61,14 @@ pub struct BlobFile {
     pub size: u64,
     /// Media type by which the manifest refers to it.
     pub media_type: String,
-    /// The file.
-    pub path: PathBuf,
+    /// The open file, read by position: several uploads may share it.
+    pub file: Arc<File>,
 }
 
 /// Where the bytes of a blob are.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    File(PathBuf),
+    File(Arc<File>),
     Memory(Bytes),
 }
 
@@ -230,7 +231,7 @@ impl Walk<'_> {
             self.files.get(&link.digest),
             self.push.documents.get(&link.digest),
         ) {
-            (Some(file), _) => (file.size, Source::File(file.path.clone())),
+            (Some(file), _) => (file.size, Source::File(Arc::clone(&file.file))),
             (None, Some(document)) => (
                 document.bytes.len() as u64,
                 Source::Memory(Bytes::from(document.bytes.clone())),
@@ -306,12 +307,14 @@ mod tests {
             blobs: Vec::new(),
             mount_from: Vec::new(),
         };
+        // Planning reads no content: any open file will do.
+        let nothing = Arc::new(tempfile::tempfile().expect("temporary file"));
         for layer in [&b"shared"[..], b"larger layer", b"other"] {
             push.blobs.push(BlobFile {
                 digest: Digest::of(layer),
                 size: layer.len() as u64,
                 media_type: LAYER.to_owned(),
-                path: PathBuf::new(),
+                file: Arc::clone(&nothing),
             });
         }
         let manifests: Vec<_> = [&b"larger layer"[..], b"other"]

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::family::{self, Repository};
 use crate::lock::Request;
 use crate::recipe::Recipe;
 
 /// The packages the layers start from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Roots {
     /// Of the `base` layer.
     pub base: BTreeSet<String>,

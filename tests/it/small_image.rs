@@ -92,7 +92,7 @@ fn layer(push: &mut Push, dir: &Path, name: &str, size: usize) -> (Value, Digest
         digest,
         size,
         media_type: LAYER.to_owned(),
-        path,
+        file: std::sync::Arc::new(std::fs::File::open(&path).expect("layer")),
     });
     let link = json!({ "mediaType": LAYER, "digest": digest, "size": size });
     (link, Digest::of(&plain))

@@ -80,6 +80,11 @@ impl Cache {
         }
     }
 
+    /// Whether derived entries are read and written.
+    pub fn uses_derived(&self) -> bool {
+        self.use_derived
+    }
+
     /// The directory that holds this version's entries.
     pub fn home(&self) -> &Path {
         self.layout.home()

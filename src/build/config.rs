@@ -1,0 +1,182 @@
+//! The image configuration and the guest's data, from recipe and lock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::epoch::Epoch;
+use crate::guest::{self, GuestData, LABEL, Runtime, Storage};
+use crate::lock::Lock;
+use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
+use crate::platform::Platform;
+use crate::recipe::Recipe;
+
+use super::Written;
+use super::tags::TagData;
+
+/// Annotation and label keys of the OCI image specification (annotations.md).
+mod key {
+    pub const CREATED: &str = "org.opencontainers.image.created";
+    pub const VERSION: &str = "org.opencontainers.image.version";
+    pub const TITLE: &str = "org.opencontainers.image.title";
+}
+
+/// How often an engine asks whether the daemon is healthy.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(30);
+/// How long one such check may take.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a daemon may take to start: certificates, a loop file and a slow disk included.
+const HEALTH_START: Duration = Duration::from_secs(60);
+
+/// The part of a recipe that the generated files depend on.
+#[derive(Debug, Serialize)]
+pub(super) struct GuestInputs<'a> {
+    profile: Option<&'static str>,
+    suite: &'a str,
+    init: &'static str,
+    iptables: &'static str,
+    storage: (Vec<&'static str>, &'a str),
+    wait: &'static str,
+    stop_timeout: u32,
+    daemon: &'a BTreeMap<String, serde_json::Value>,
+    roots: crate::resolve::Roots,
+}
+
+impl<'a> GuestInputs<'a> {
+    pub(super) fn of(recipe: &'a Recipe) -> Self {
+        Self {
+            profile: recipe.profile.map(|profile| profile.word()),
+            suite: recipe.debian.suite.as_str(),
+            init: recipe.init.word(),
+            iptables: recipe.iptables.word(),
+            storage: (
+                recipe
+                    .storage_fallback
+                    .iter()
+                    .map(|fallback| fallback.word())
+                    .collect(),
+                &recipe.storage_size,
+            ),
+            wait: recipe.wait.word(),
+            stop_timeout: recipe.stop_timeout,
+            daemon: &recipe.daemon,
+            roots: crate::resolve::roots(recipe),
+        }
+    }
+}
+
+/// The data of the guest's templates.
+pub(super) fn guest_data(recipe: &Recipe, lock: &Lock) -> GuestData {
+    let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    GuestData {
+        profile: recipe
+            .profile
+            .map(|profile| profile.word().to_owned())
+            .unwrap_or_default(),
+        engine: one("version", &TagData::of(recipe, lock).engine.version),
+        distribution: format!("debian/{}", recipe.debian.suite),
+        init: recipe.init.word().to_owned(),
+        iptables: one("backend", recipe.iptables.word()),
+        storage: Storage {
+            fallback: recipe
+                .storage_fallback
+                .iter()
+                .map(|f| f.word().to_owned())
+                .collect(),
+            size: recipe.storage_size.clone(),
+        },
+        run: one("wait", recipe.wait.word()),
+        listen: guest::listeners(),
+        daemon: recipe.daemon.clone(),
+        stop_timeout: recipe.stop_timeout,
+    }
+}
+
+/// The image of one platform.
+pub(super) fn image(
+    recipe: &Recipe,
+    lock: &Lock,
+    platform: Platform,
+    epoch: Epoch,
+    written: &[Written],
+) -> Image {
+    let runtime = guest::runtime(recipe);
+    let data = TagData::of(recipe, lock);
+    let mut steps: Vec<Step> = written
+        .iter()
+        .map(|one| Step::Layer {
+            layer: one.layer,
+            created_by: format!("dindimg: {} layer of {}", one.name, recipe.name),
+            comment: format!("{} bytes unpacked", one.layer.uncompressed_size),
+        })
+        .collect();
+    for (word, value) in [
+        ("ENTRYPOINT", &runtime.entrypoint),
+        ("CMD", &runtime.command),
+    ] {
+        if !value.is_empty() {
+            steps.push(Step::Setting {
+                created_by: format!("dindimg: {word} {value:?}"),
+            });
+        }
+    }
+    Image::new(ImageSource {
+        platform,
+        created: epoch,
+        author: None,
+        config: container(recipe, &runtime, &data, epoch),
+        steps,
+        annotations: annotations(recipe, &data, epoch),
+    })
+}
+
+fn container(recipe: &Recipe, runtime: &Runtime, data: &TagData, epoch: Epoch) -> ContainerConfig {
+    let mut labels = annotations(recipe, data, epoch);
+    if let Some(contract) = guest::contract(recipe, runtime, &data.engine.version)
+        && let Ok(text) = serde_json::to_string(&contract)
+    {
+        labels.insert(LABEL.to_owned(), text);
+    }
+    labels.extend(recipe.labels.clone());
+    ContainerConfig {
+        exposed_ports: runtime
+            .ports
+            .iter()
+            .map(|port| format!("{port}/tcp"))
+            .collect(),
+        env: runtime
+            .environment
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
+        entrypoint: runtime.entrypoint.clone(),
+        cmd: runtime.command.clone(),
+        volumes: runtime.volumes.iter().cloned().collect(),
+        labels,
+        healthcheck: runtime.health.as_ref().map(|test| Healthcheck {
+            test: test.clone(),
+            interval: HEALTH_INTERVAL,
+            timeout: HEALTH_TIMEOUT,
+            start_period: HEALTH_START,
+            retries: 3,
+        }),
+        ..ContainerConfig::default()
+    }
+}
+
+/// What is known about the image as a whole.
+pub(super) fn annotations(
+    recipe: &Recipe,
+    data: &TagData,
+    epoch: Epoch,
+) -> BTreeMap<String, String> {
+    let mut annotations = BTreeMap::from([
+        (key::CREATED.to_owned(), epoch.to_string()),
+        (key::TITLE.to_owned(), recipe.name.clone()),
+    ]);
+    if !data.engine.version.is_empty() {
+        annotations.insert(key::VERSION.to_owned(), data.engine.version.clone());
+    }
+    annotations
+}

@@ -1,0 +1,109 @@
+//! Tags from templates.
+
+use handlebars::Handlebars;
+use serde::Serialize;
+
+use crate::family;
+use crate::lock::Lock;
+use crate::recipe::Recipe;
+use crate::resolve::roots;
+
+use super::error::BuildError;
+
+/// Longest tag, in characters (distribution-spec, "Pulling manifests").
+const TAG_LIMIT: usize = 128;
+
+/// What tag templates can say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TagData {
+    /// The engine, where the recipe has one.
+    pub engine: EngineData,
+    /// The suite.
+    pub suite: String,
+}
+
+/// The engine's version and its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct EngineData {
+    /// Upstream version, `20.10.24`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Its first number.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub major: String,
+    /// Its second number.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub minor: String,
+}
+
+impl TagData {
+    /// The values of a recipe and its lock.
+    pub fn of(recipe: &Recipe, lock: &Lock) -> Self {
+        let version = roots(recipe)
+            .engine_package
+            .and_then(|name| lock.packages.iter().find(|package| package.name == name))
+            .map(|package| family::of(recipe).upstream_version(&package.version))
+            .unwrap_or_default();
+        let mut parts = version.split('.').map(str::to_owned);
+        Self {
+            engine: EngineData {
+                major: parts.next().unwrap_or_default(),
+                minor: parts.next().unwrap_or_default(),
+                version,
+            },
+            suite: recipe.debian.suite.to_string(),
+        }
+    }
+}
+
+/// Renders one tag and checks that registries accept it.
+pub fn render(template: &str, data: &TagData) -> Result<String, BuildError> {
+    let fail = |message: String| BuildError::Tag {
+        template: template.to_owned(),
+        message,
+    };
+    let mut renderer = Handlebars::new();
+    renderer.set_strict_mode(true);
+    renderer.register_escape_fn(handlebars::no_escape);
+    let tag = renderer.render_template(template, data).map_err(|_| {
+        fail("it can use engine.version, engine.major, engine.minor and suite".to_owned())
+    })?;
+    let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let other = |b: u8| first(b) || b == b'.' || b == b'-';
+    let valid = tag.bytes().next().is_some_and(first) && tag.bytes().all(other);
+    if !valid || tag.len() > TAG_LIMIT {
+        return Err(fail(format!(
+            "`{tag}` is not a tag (letters, digits, _ . - and at most {TAG_LIMIT} characters)"
+        )));
+    }
+    Ok(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_rendered_and_checked() {
+        let data = TagData {
+            engine: EngineData {
+                version: "20.10.24".to_owned(),
+                major: "20".to_owned(),
+                minor: "10".to_owned(),
+            },
+            suite: "bookworm".to_owned(),
+        };
+        let tag = |template| render(template, &data);
+        assert_eq!(
+            tag("{{engine.version}}-{{suite}}").expect("valid"),
+            "20.10.24-bookworm"
+        );
+        assert!(tag("{{engine.versoin}}").is_err());
+        assert!(tag("-x").is_err() && tag("a/b").is_err() && tag("").is_err());
+        assert!(tag(&"a".repeat(TAG_LIMIT + 1)).is_err());
+        assert!(
+            render("{{engine.version}}", &TagData::default()).is_err(),
+            "no engine, no version"
+        );
+    }
+}

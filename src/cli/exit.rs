@@ -1,0 +1,98 @@
+//! Exit codes, a public table: scripts branch on them.
+
+use crate::build::BuildError;
+use crate::family::FamilyError;
+use crate::fetch::FetchError;
+use crate::lock::LockError;
+use crate::resolve::ResolveError;
+
+/// Everything asked for was done.
+pub const OK: u8 = 0;
+/// Anything that is none of the others, a full disk for example.
+pub const FAILURE: u8 = 1;
+/// Arguments, recipe or configuration are wrong.
+pub const INPUT: u8 = 2;
+/// The packages cannot live together, or are not there.
+pub const UNSATISFIABLE: u8 = 3;
+/// A signature, digest or date cannot be trusted.
+pub const TRUST: u8 = 4;
+/// The network, a mirror or a registry failed.
+pub const NETWORK: u8 = 5;
+/// The lock file is missing, stale, or no longer what the archive says.
+pub const LOCK: u8 = 6;
+
+/// For `--help`.
+pub const TABLE: &str = "\
+Exit codes:
+  0  everything asked for was done
+  1  something else failed, a full disk for example
+  2  arguments, recipe or configuration are wrong
+  3  the packages cannot live together, or are not there
+  4  a signature, digest or date cannot be trusted
+  5  the network, a mirror or a registry failed
+  6  the lock file is missing, stale, or no longer what the archive says
+  7  a smoke check did not hold
+  130  interrupted";
+
+/// The lock is not usable as it is; says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LockStale(pub String);
+
+/// The exit code for an error, by the first cause that has one.
+pub fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(one).unwrap_or(FAILURE)
+}
+
+fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if error.is::<crate::recipe::RecipeError>() || error.is::<super::settings::SettingsError>() {
+        return Some(INPUT);
+    }
+    if error.is::<LockStale>() || error.is::<LockError>() {
+        return Some(LOCK);
+    }
+    if let Some(error) = error.downcast_ref::<BuildError>() {
+        return build(error);
+    }
+    if let Some(error) = error.downcast_ref::<ResolveError>() {
+        return resolve(error);
+    }
+    error.downcast_ref::<FetchError>().map(fetch)
+}
+
+fn build(error: &BuildError) -> Option<u8> {
+    match error {
+        BuildError::Resolve(error) => resolve(error),
+        BuildError::Fetch(error) => Some(fetch(error)),
+        BuildError::Package { .. }
+        | BuildError::Payload { .. }
+        | BuildError::Identity { .. } => Some(TRUST),
+        BuildError::Conflict { .. } | BuildError::Placement { .. } => Some(UNSATISFIABLE),
+        BuildError::Guest(_) | BuildError::Tag { .. } => Some(INPUT),
+        BuildError::Platform(_) => Some(LOCK),
+        _ => None,
+    }
+}
+
+fn resolve(error: &ResolveError) -> Option<u8> {
+    match error {
+        ResolveError::Family(FamilyError::Recipe(_)) | ResolveError::Uncovered { .. } => Some(INPUT),
+        ResolveError::Family(FamilyError::Unsatisfiable(_)) => Some(UNSATISFIABLE),
+        ResolveError::Family(FamilyError::Fetch(error)) | ResolveError::Fetch(error) => Some(fetch(error)),
+        ResolveError::Family(_) | ResolveError::Package { .. } => Some(TRUST),
+        ResolveError::Gone { .. } | ResolveError::Vanished { .. } => Some(NETWORK),
+        ResolveError::Repository { .. } => Some(LOCK),
+    }
+}
+
+fn fetch(error: &FetchError) -> u8 {
+    use crate::fetch::CacheError;
+    match error {
+        FetchError::Cache(
+            CacheError::Altered { .. } | CacheError::Mismatch { .. } | CacheError::Ambiguous { .. } | CacheError::Unsafe { .. },
+        ) => TRUST,
+        FetchError::Cache(_) => FAILURE,
+        FetchError::Failed { failures } if failures.iter().any(|failure| failure.untrusted()) => TRUST,
+        _ => NETWORK,
+    }
+}
