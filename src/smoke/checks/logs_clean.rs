@@ -1,0 +1,60 @@
+//! The container's log shows no crash, and its report is complete.
+
+use super::super::bench::Bench;
+use super::{Check, Ruling, has_daemon, held, rule, violated};
+
+pub(super) const CHECK: Check = Check {
+    id: "logs-clean",
+    rule: "no crash in the log, and report.json is complete",
+    applies: has_daemon,
+    run,
+};
+
+/// What a crash of a Go program or a shell leaves in a log. `level=error` is not among them:
+/// removing a `--rm` container by force logs a harmless one.
+const CRASHES: [&str; 5] = [
+    "panic:",
+    "fatal error:",
+    "level=fatal",
+    "SIGSEGV",
+    "Segmentation fault",
+];
+
+fn run(bench: &Bench<'_>) -> Ruling {
+    // A log there is, whether the daemon still runs or not; a report only while it runs.
+    let log = bench.engine.logs(&bench.daemon_name())?;
+    if let Some(line) = crash(&log) {
+        return violated(format!("the log has `{line}`"));
+    }
+    let report = rule!(bench.report()?);
+    let missing = report.missing();
+    if !missing.is_empty() {
+        return violated(format!(
+            "report.json lacks the decisions {}",
+            missing.join(", ")
+        ));
+    }
+    held(format!(
+        "{} lines, report.json complete",
+        log.lines().count()
+    ))
+}
+
+fn crash(log: &str) -> Option<&str> {
+    log.lines()
+        .find(|line| CRASHES.iter().any(|crash| line.contains(crash)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crash;
+
+    #[test]
+    fn crashes_are_seen_and_errors_are_not() {
+        let log = "time=x level=error msg=\"container gone\"\nlevel=info msg=ready";
+        assert_eq!(crash(log), None);
+        for line in ["panic: runtime error", "time=x level=fatal msg=\"no\""] {
+            assert_eq!(crash(&format!("{log}\n{line}\nmore")), Some(line));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The checks: small items in one registry. Adding a check is one file and one line in [`CHECKS`].
+
+mod cgroup;
+mod exit_code;
+mod iptables;
+mod logs_clean;
+mod nested_run;
+mod ready;
+mod stop;
+mod storage;
+mod tls;
+
+use std::time::Duration;
+
+use super::bench::Bench;
+use super::error::CheckError;
+use crate::guest::Contract;
+
+/// A rule that held, and what was seen.
+pub(super) struct Held {
+    /// What was seen, in a few words.
+    pub detail: String,
+    /// The time the check is about, where it measures one.
+    pub time: Option<Duration>,
+}
+
+/// A rule that was violated: what was seen and what was expected.
+pub(super) struct Violation(pub String);
+
+/// Outer: the check could not be done. Inner: the rule was violated.
+pub(super) type Ruling = Result<Result<Held, Violation>, CheckError>;
+
+/// One check.
+pub(super) struct Check {
+    /// Its name in tables and reports; published, so it does not change.
+    pub id: &'static str,
+    /// The rule, as one sentence.
+    pub rule: &'static str,
+    /// Whether it has a meaning for an image.
+    pub applies: fn(&Contract) -> bool,
+    /// Does it.
+    pub run: fn(&Bench<'_>) -> Ruling,
+}
+
+/// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
+/// restarts it, so that `logs-clean` sees a whole life.
+pub(super) const CHECKS: [Check; 9] = [
+    ready::CHECK,
+    nested_run::CHECK,
+    storage::CHECK,
+    iptables::CHECK,
+    tls::CHECK,
+    cgroup::CHECK,
+    exit_code::CHECK,
+    stop::CHECK,
+    logs_clean::CHECK,
+];
+
+/// Profiles with a Docker daemon inside.
+fn has_daemon(contract: &Contract) -> bool {
+    contract.profile == "dind"
+}
+
+fn held(detail: impl Into<String>) -> Ruling {
+    Ok(Ok(Held {
+        detail: detail.into(),
+        time: None,
+    }))
+}
+
+fn violated(detail: impl Into<String>) -> Ruling {
+    Ok(Err(Violation(detail.into())))
+}
+
+/// Takes the value out of an inner result whose error is a sentence, or returns the violation.
+macro_rules! rule {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(sentence) => return $crate::smoke::checks::violated(sentence),
+        }
+    };
+}
+use rule;

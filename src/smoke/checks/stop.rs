@@ -1,0 +1,83 @@
+//! Stopping a daemon with a busy nested container is quick, clean, and leaves a usable data root.
+
+use std::time::Duration;
+
+use super::super::bench::{Bench, Daemon};
+use super::super::nested::IMAGE;
+use super::{Check, Held, Ruling, has_daemon, rule, violated};
+
+pub(super) const CHECK: Check = Check {
+    id: "stop",
+    rule: "the daemon stops within its stop timeout, cleanly, and starts again on what it left",
+    applies: has_daemon,
+    run,
+};
+
+/// Exit codes of a clean end: 0 from dockerd's own shutdown, 143 (128 + SIGTERM) from an init that
+/// reports the signal it forwarded. 137 would be the engine's kill.
+const CLEAN: [i32; 2] = [0, 143];
+
+/// Name of the nested container that is running when the daemon is stopped.
+const NESTED: &str = "dindimg-smoke-sleeper";
+
+fn run(bench: &Bench<'_>) -> Ruling {
+    // `sleep` as process 1 ignores SIGTERM, which is what makes a naive shutdown take ten seconds.
+    let nested = bench.nested_run(&["-d", "--name", NESTED, IMAGE, "sleep", "600"])?;
+    if !nested.status.success() {
+        return violated(format!(
+            "a nested container cannot be started: {}",
+            nested.complaint()
+        ));
+    }
+    let name = bench.daemon_name();
+    bench.set_daemon(Err(CHECK.id));
+    let limit = bench.contract.stop_timeout;
+    let stopped = bench
+        .engine
+        .stop(&name, Duration::from_secs(limit.into()))?;
+    let time = stopped.elapsed;
+    let state = bench.engine.state(&name)?;
+    if state.running {
+        return violated("the container still runs after the engine's stop");
+    }
+    let code = state.exit_code;
+    let seconds = time.as_secs_f64();
+    if !CLEAN.contains(&code) {
+        return violated(format!(
+            "ended with code {code} after {seconds:.1} s of {limit} s, expected 0 or 143"
+        ));
+    }
+    bench.engine.start(&name)?;
+    rule!(
+        bench
+            .wait_ready()?
+            .map_err(|sentence| format!("after a restart: {sentence}"))
+    );
+    let Some(address) = bench.engine.state(&name)?.address else {
+        return violated("after a restart the container has no address on its network");
+    };
+    bench.set_daemon(Ok(Daemon { address }));
+    let filter = format!("name={NESTED}");
+    let format = "{{.Status}}";
+    let nested = bench
+        .inside(&[
+            "docker", "ps", "--all", "--filter", &filter, "--format", format,
+        ])?
+        .text();
+    if !nested.starts_with("Exited") {
+        return violated(format!(
+            "after a restart the nested container is `{nested}`, expected it to have ended with its daemon"
+        ));
+    }
+    let removed = bench.inside(&["docker", "rm", NESTED])?;
+    if !removed.status.success() {
+        return violated(format!(
+            "after a restart the nested container cannot be removed: {}",
+            removed.complaint()
+        ));
+    }
+    Ok(Ok(Held {
+        detail: format!("code {code} after {seconds:.1} s of {limit} s, restarts clean"),
+        time: Some(time),
+    }))
+}

@@ -1,0 +1,186 @@
+//! The TLS port answers clients with a certificate and nobody else.
+
+use super::super::bench::{Bench, CERTS_VOLUME, CLIENT_CERTS, NETWORK};
+use super::super::engine::RunSpec;
+use super::super::error::CheckError;
+use super::{Check, Ruling, held, violated};
+use crate::guest::{Contract, Port};
+use crate::process::Input;
+
+pub(super) const CHECK: Check = Check {
+    id: "tls",
+    rule: "TLS answers with a client certificate, refuses without, keys are private, no plain port",
+    applies: |contract| port(contract).is_some(),
+    run,
+};
+
+/// Docker's port without TLS (moby, `docs` of `dockerd -H`).
+const PLAIN: u16 = 2375;
+
+/// The name docker:dind's clients use for their daemon.
+const HOST: &str = "docker";
+
+/// Where the client without a certificate has the volume: it checks the server against the CA, but
+/// neither the image's entry point nor Docker's client finds a certificate of its own there.
+const STRANGER_DIR: &str = "/dindimg-smoke";
+const STRANGER_CA: &str = "/dindimg-smoke/ca.pem";
+
+/// Lists mode and path of every private key below the certificate directory.
+const KEY_MODES: &str = "stat -c '%a %n' /certs/*/key.pem";
+
+/// The kernel's tables of TCP sockets, both families (proc(5)).
+const SOCKETS: &str = "cat /proc/net/tcp; cat /proc/net/tcp6 2>/dev/null || :";
+
+fn port(contract: &Contract) -> Option<&Port> {
+    contract
+        .ports
+        .iter()
+        .find(|port| port.purpose == "docker-tls")
+}
+
+fn run(bench: &Bench<'_>) -> Ruling {
+    bench.daemon()?;
+    let Some(Port { port, .. }) = port(bench.contract) else {
+        return violated("the contract has no TLS port");
+    };
+    let listening = listening(&bench.inside(&["sh", "-c", SOCKETS])?.text());
+    if !listening.contains(port) {
+        return violated(format!("nothing listens on {port}"));
+    }
+    if *port != PLAIN && listening.contains(&PLAIN) {
+        return violated(format!("the plain port {PLAIN} listens beside TLS"));
+    }
+    let modes = bench.inside(&["sh", "-c", KEY_MODES])?;
+    let listing = modes.text();
+    let open = world_readable(&listing);
+    if !modes.status.success() || !open.is_empty() {
+        return violated(format!(
+            "private keys are readable by everybody or absent: {} {}",
+            open.join(", "),
+            modes.complaint()
+        ));
+    }
+
+    // With nothing but the certificate volume, the image's own entry point has to find the daemon.
+    let version = ["docker", "version", "--format", "{{.Server.Version}}"];
+    let known = bench.engine.run(
+        &beside(bench, "client", &version, CLIENT_CERTS)?,
+        Input::Null,
+    )?;
+    if !known.status.success() {
+        return violated(format!(
+            "a client with {CLIENT_CERTS} mounted was refused: {}",
+            known.complaint()
+        ));
+    }
+    let address = format!("tcp://{HOST}:{port}");
+    let mut args = vec!["--tlsverify", "--tlscacert", STRANGER_CA, "-H", &address];
+    args.extend(&version[1..]);
+    let stranger = RunSpec {
+        entrypoint: Some(version[0].to_owned()),
+        ..beside(bench, "stranger", &args, STRANGER_DIR)?
+    };
+    let unknown = bench.engine.run(&stranger, Input::Null)?;
+    if unknown.status.success() {
+        return violated("a client without a certificate was answered");
+    }
+    let refusal = unknown.complaint();
+    if !refuses(&refusal) {
+        return violated(format!(
+            "a client without a certificate failed, but not by its lack: {refusal}"
+        ));
+    }
+    held(format!(
+        "port {port} answers {} with a certificate, refuses without",
+        known.text()
+    ))
+}
+
+/// An unprivileged container beside the daemon, with the certificate volume at `target`.
+fn beside(
+    bench: &Bench<'_>,
+    role: &str,
+    args: &[&str],
+    target: &str,
+) -> Result<RunSpec, CheckError> {
+    Ok(RunSpec {
+        network: Some(bench.session.name(NETWORK)),
+        hosts: vec![(HOST.to_owned(), bench.daemon()?.address)],
+        volumes: vec![bench.session.mount(CERTS_VOLUME, target, true)],
+        ..bench.session.container(bench.image, role, args)
+    })
+}
+
+/// Whether a client's complaint is the server's demand for a certificate: the alerts of TLS 1.3
+/// (`certificate_required`) and TLS 1.2 (`bad_certificate`), in Go's words.
+fn refuses(complaint: &str) -> bool {
+    ["certificate required", "bad certificate"]
+        .iter()
+        .any(|alert| complaint.contains(alert))
+}
+
+/// Ports in state LISTEN of `/proc/net/tcp` and `/proc/net/tcp6`.
+fn listening(table: &str) -> Vec<u16> {
+    const LISTEN: &str = "0A";
+    table
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split_whitespace().skip(1);
+            let (_, port) = fields.next()?.rsplit_once(':')?;
+            let state = fields.nth(1)?;
+            let port = u16::from_str_radix(port, 16).ok()?;
+            (state == LISTEN).then_some(port)
+        })
+        .collect()
+}
+
+/// Files whose octal mode, first on their line, lets others read or write.
+fn world_readable(listing: &str) -> Vec<&str> {
+    listing
+        .lines()
+        .filter(|line| {
+            let mode = line.split(' ').next().unwrap_or_default();
+            !u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o007 == 0)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listening_ports_are_read_from_both_tables() {
+        let table = "  sl  local_address rem_address   st tx_queue
+   0: 0100007F:0947 00000000:0000 0A 00000000:00000000
+   1: 0100007F:0016 0100007F:9999 01 00000000:00000000
+   0: 00000000000000000000000000000000:0948 00000000000000000000000000000000:0000 0A 0";
+        assert_eq!(listening(table), [2375, 2376]);
+    }
+
+    #[test]
+    fn modes_that_others_can_read_are_named() {
+        assert_eq!(
+            world_readable("600 /certs/ca/key.pem\n644 /certs/client/key.pem\n640 /x"),
+            ["644 /certs/client/key.pem"]
+        );
+        assert_eq!(world_readable("gibberish"), ["gibberish"]);
+    }
+
+    #[test]
+    fn only_the_lack_of_a_certificate_counts_as_refusal() {
+        for (complaint, wanted) in [
+            (
+                "error during connect: remote error: tls: bad certificate",
+                true,
+            ),
+            (
+                "The server probably has client authentication enabled: tls: certificate required",
+                true,
+            ),
+            ("dial tcp 10.0.0.2:2376: connect: connection refused", false),
+        ] {
+            assert_eq!(refuses(complaint), wanted, "{complaint}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Container engines: what the smoke checks and `--load` ask of them.
+//!
+//! Adding an engine is one file and one line in [`ENGINES`]. Engines whose command line follows
+//! Docker's share one implementation and differ only in a table.
+
+mod cli;
+mod docker;
+mod error;
+mod podman;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::process::{Input, Interrupt, Output};
+
+pub use error::EngineError;
+
+/// Everything an engine has to be able to do. Names are the user's words of `docker --help`.
+///
+/// Commands end early when [`Settings::interrupt`] is set, except those that clean up:
+/// [`Engine::sweep`] and [`Engine::remove_image`].
+pub trait Engine: Send + Sync {
+    /// The word for `--engine` and `--load`.
+    fn name(&self) -> &'static str;
+
+    /// What this engine can be asked for.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Asks the engine who it is.
+    ///
+    /// # Errors
+    /// [`EngineError::Process`] when the program is missing, [`EngineError::Unreachable`] when its
+    /// service does not answer.
+    fn probe(&self) -> Result<EngineInfo, EngineError>;
+
+    /// Loads a docker-archive and returns the names (or, untagged, the ids) of its images.
+    ///
+    /// # Errors
+    /// When the engine refuses the archive, or it cannot be read.
+    fn load(&self, archive: Input) -> Result<Vec<String>, EngineError>;
+
+    /// Looks an image up in the engine's store; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the engine answers in a form that is not understood.
+    fn image(&self, reference: &str) -> Result<Option<Image>, EngineError>;
+
+    /// Ids of every image in the engine's store, `sha256:…`.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    fn images(&self) -> Result<BTreeSet<String>, EngineError>;
+
+    /// Fetches an image from its registry.
+    ///
+    /// # Errors
+    /// When the registry or the engine refuses.
+    fn pull(&self, reference: &str) -> Result<(), EngineError>;
+
+    /// Removes an image; other names of it stay.
+    ///
+    /// # Errors
+    /// When the engine refuses, for instance because a container still uses it.
+    fn remove_image(&self, reference: &str) -> Result<(), EngineError>;
+
+    /// Starts a container in the background.
+    ///
+    /// # Errors
+    /// When the engine cannot create or start it.
+    fn run_detached(&self, spec: &RunSpec) -> Result<(), EngineError>;
+
+    /// Runs a container in the foreground to its end and removes it. A non-zero exit code is part
+    /// of the output; the engine's own refusals (code 125) are errors.
+    ///
+    /// # Errors
+    /// When the engine cannot create or start it, or it does not end in time.
+    fn run(&self, spec: &RunSpec, input: Input) -> Result<Output, EngineError>;
+
+    /// Runs a program inside a running container. A non-zero exit code is part of the output.
+    ///
+    /// # Errors
+    /// When the engine's client cannot be run, or the program does not end within `limit`.
+    fn exec(
+        &self,
+        container: &str,
+        program: &[&str],
+        input: Input,
+        limit: Duration,
+    ) -> Result<Output, EngineError>;
+
+    /// Everything a container has written so far, both streams.
+    ///
+    /// # Errors
+    /// When there is no such container.
+    fn logs(&self, container: &str) -> Result<String, EngineError>;
+
+    /// Whether a container runs, how it ended, where it is reached.
+    ///
+    /// # Errors
+    /// When there is no such container.
+    fn state(&self, container: &str) -> Result<State, EngineError>;
+
+    /// Sends the stop signal, waits up to `grace`, then kills. The output's `elapsed` is the time
+    /// the container took.
+    ///
+    /// # Errors
+    /// When there is no such container.
+    fn stop(&self, container: &str, grace: Duration) -> Result<Output, EngineError>;
+
+    /// Starts a stopped container again.
+    ///
+    /// # Errors
+    /// When there is no such container or it cannot start.
+    fn start(&self, container: &str) -> Result<(), EngineError>;
+
+    /// Creates a bridge network that carries `label`.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    fn create_network(&self, name: &str, label: &str) -> Result<(), EngineError>;
+
+    /// Creates a volume that carries `label`.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    fn create_volume(&self, name: &str, label: &str) -> Result<(), EngineError>;
+
+    /// Removes every container (with its anonymous volumes), network and volume that carries
+    /// `label`, running or not, and returns what could not be removed.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    fn sweep(&self, label: &str) -> Result<Vec<String>, EngineError>;
+}
+
+/// What an engine can be asked for beyond running a container.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Capabilities {
+    /// `run --privileged`, as far as the host permits it.
+    pub privileged: bool,
+    /// Networks of their own between containers.
+    pub networks: bool,
+    /// Named volumes shared between containers.
+    pub volumes: bool,
+}
+
+/// Who an engine is and what it runs on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EngineInfo {
+    /// The engine's own version.
+    pub version: String,
+    /// Kernel release of the host that runs the containers, which may be a remote one.
+    pub kernel: String,
+    /// cgroup layout as the engine sees it: `v1` (hybrid included) or `v2`.
+    pub cgroup: String,
+}
+
+/// An image in an engine's store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Content digest of the configuration, `sha256:…`.
+    pub id: String,
+    /// Digest of the manifest the image was pulled by, where it was pulled.
+    pub digest: Option<String>,
+    /// Labels of the configuration.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// State of a container.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Whether its main process runs.
+    pub running: bool,
+    /// Exit code of the main process, once it has ended.
+    pub exit_code: i32,
+    /// Whether the kernel's OOM killer ended it.
+    pub oom_killed: bool,
+    /// Address on its first network, while it runs.
+    pub address: Option<IpAddr>,
+}
+
+/// A container to run.
+#[derive(Clone, Default, Debug)]
+pub struct RunSpec {
+    /// Image name or id.
+    pub image: String,
+    /// Name of the container.
+    pub name: String,
+    /// Label, `key=value`, by which [`Engine::sweep`] finds it.
+    pub label: String,
+    /// Whether to give it every privilege.
+    pub privileged: bool,
+    /// Environment on top of the image's.
+    pub env: BTreeMap<String, String>,
+    /// Named volumes.
+    pub volumes: Vec<Mount>,
+    /// Network to join instead of the default one.
+    pub network: Option<String>,
+    /// Names on that network.
+    pub aliases: Vec<String>,
+    /// Lines for its `/etc/hosts`: name and address.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// Program to run instead of the image's entry point.
+    pub entrypoint: Option<String>,
+    /// Arguments after the image.
+    pub args: Vec<String>,
+}
+
+/// A named volume inside a container.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Name of the volume.
+    pub volume: String,
+    /// Absolute path inside.
+    pub target: String,
+    /// Whether writing is refused.
+    pub read_only: bool,
+}
+
+/// How to reach an engine. Without anything set, its client decides as it does for the user:
+/// `PATH`, `DOCKER_HOST`, contexts and configuration files.
+#[derive(Clone, Default, Debug)]
+pub struct Settings {
+    /// Environment of the client on top of the inherited one.
+    pub env: BTreeMap<String, String>,
+    /// Ends running commands early.
+    pub interrupt: Interrupt,
+}
+
+/// An engine that can be chosen by name.
+pub struct Entry {
+    /// The word for `--engine` and `--load`.
+    pub name: &'static str,
+    /// Makes the engine; nothing is run yet.
+    pub open: fn(Settings) -> Box<dyn Engine>,
+}
+
+/// Every engine, in the order help shows them.
+pub const ENGINES: &[Entry] = &[docker::ENTRY, podman::ENTRY];
+
+/// The engine called `name`; nothing is run yet.
+///
+/// # Errors
+/// [`EngineError::Unknown`] when there is none of that name.
+pub fn open(name: &str, settings: Settings) -> Result<Box<dyn Engine>, EngineError> {
+    let entry = ENGINES.iter().find(|entry| entry.name == name);
+    let entry = entry.ok_or_else(|| EngineError::Unknown {
+        name: name.to_owned(),
+        known: ENGINES
+            .iter()
+            .map(|entry| entry.name)
+            .collect::<Vec<_>>()
+            .join(", "),
+    })?;
+    Ok((entry.open)(settings))
+}

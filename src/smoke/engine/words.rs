@@ -1,0 +1,190 @@
+//! The words spoken with Docker-like clients: arguments out, answers in. No process is run here.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{Image, RunSpec, State};
+
+/// The text at a JSON pointer, or which pointer has none.
+pub(super) fn text_at(value: &Value, pointer: &str) -> Result<String, String> {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    match found {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("no {pointer}")),
+    }
+}
+
+/// The options of `run`, the image and its arguments.
+pub(super) fn run_args(spec: &RunSpec) -> Vec<String> {
+    let mut args = vec![format!("--name={}", spec.name)];
+    args.push(format!("--label={}", spec.label));
+    if spec.privileged {
+        args.push("--privileged".to_owned());
+    }
+    args.extend(spec.env.iter().map(|(k, v)| format!("--env={k}={v}")));
+    args.extend(spec.volumes.iter().map(|mount| {
+        let mode = if mount.read_only { ":ro" } else { "" };
+        format!("--volume={}:{}{mode}", mount.volume, mount.target)
+    }));
+    args.extend(spec.network.iter().map(|name| format!("--network={name}")));
+    args.extend(
+        spec.aliases
+            .iter()
+            .map(|alias| format!("--network-alias={alias}")),
+    );
+    args.extend(
+        spec.hosts
+            .iter()
+            .map(|(name, address)| format!("--add-host={name}:{address}")),
+    );
+    args.extend(
+        spec.entrypoint
+            .iter()
+            .map(|program| format!("--entrypoint={program}")),
+    );
+    args.push(spec.image.clone());
+    args.extend(spec.args.iter().cloned());
+    args
+}
+
+/// The names in what `load` prints: `Loaded image: NAME`, `Loaded image ID: sha256:…`, and the
+/// comma-separated `Loaded image(s): A,B` of older Podman.
+pub(super) fn loaded_names(text: &str) -> Vec<String> {
+    text.lines()
+        .filter_map(|line| {
+            let rest = line.strip_prefix("Loaded image")?;
+            let rest = rest
+                .strip_prefix("(s)")
+                .or(rest.strip_prefix(" ID"))
+                .unwrap_or(rest);
+            rest.strip_prefix(": ")
+        })
+        .flat_map(|names| names.split(','))
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// An image id in one form: Podman leaves the algorithm out in some answers.
+pub(super) fn with_algorithm(id: &str) -> String {
+    format!("sha256:{}", id.trim_start_matches("sha256:"))
+}
+
+/// An image from an element of `image inspect`, or what is missing. Without `--format`, because
+/// Podman 4.3 and Docker disagree on what `{{json .}}` is the JSON of.
+pub(super) fn image_from(value: &Value) -> Result<Image, String> {
+    let id = text_at(value, "/Id")?;
+    let labels = value["Config"]["Labels"].as_object();
+    let labels = labels.into_iter().flatten();
+    let labels: BTreeMap<_, _> = labels
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect();
+    let digest = value["RepoDigests"][0].as_str();
+    let digest = digest.and_then(|reference| reference.split_once('@'));
+    Ok(Image {
+        id: with_algorithm(&id),
+        digest: digest.map(|(_, digest)| digest.to_owned()),
+        labels,
+    })
+}
+
+/// A container's state from an element of `container inspect`, or what is missing.
+pub(super) fn state_from(value: &Value) -> Result<State, String> {
+    let state = &value["State"];
+    let networks = value["NetworkSettings"]["Networks"].as_object();
+    let addresses = networks.into_iter().flat_map(|map| map.values());
+    let address = addresses
+        .filter_map(|network| network["IPAddress"].as_str()?.parse::<IpAddr>().ok())
+        .next();
+    Ok(State {
+        running: state["Running"].as_bool().ok_or("no State.Running")?,
+        exit_code: state["ExitCode"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok())
+            .ok_or("no State.ExitCode")?,
+        oom_killed: state["OOMKilled"].as_bool().unwrap_or(false),
+        address,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Mount;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_spec_becomes_the_options_of_run() {
+        let spec = RunSpec {
+            image: "img".into(),
+            name: "n".into(),
+            label: "k=v".into(),
+            privileged: true,
+            env: BTreeMap::from([("A".into(), "b c".into())]),
+            volumes: vec![Mount {
+                volume: "vol".into(),
+                target: "/certs/client".into(),
+                read_only: true,
+            }],
+            network: Some("net".into()),
+            aliases: vec!["docker".into()],
+            hosts: vec![("docker".into(), IpAddr::from([10, 0, 0, 2]))],
+            entrypoint: Some("sh".into()),
+            args: vec!["-c".into(), "exit 7".into()],
+        };
+        insta::assert_snapshot!(run_args(&spec).join("\n"), @r"
+        --name=n
+        --label=k=v
+        --privileged
+        --env=A=b c
+        --volume=vol:/certs/client:ro
+        --network=net
+        --network-alias=docker
+        --add-host=docker:10.0.0.2
+        --entrypoint=sh
+        img
+        -c
+        exit 7
+        ");
+    }
+
+    #[test]
+    fn loaded_images_are_named_in_every_dialect() {
+        for (text, names) in [
+            (
+                "Loaded image: a:1\nLoaded image: b:2\n",
+                &["a:1", "b:2"][..],
+            ),
+            ("Loaded image ID: sha256:00", &["sha256:00"]),
+            (
+                "Loaded image(s): localhost/a:1,b:2",
+                &["localhost/a:1", "b:2"],
+            ),
+            ("open /x: no such file", &[]),
+        ] {
+            assert_eq!(loaded_names(text), names, "{text}");
+        }
+    }
+
+    #[test]
+    fn images_and_states_are_read_from_inspect() {
+        let value = json!({
+            "Id": "ab", "RepoDigests": ["r.example/x@sha256:cd"],
+            "Config": {"Labels": {"k": "v"}}
+        });
+        let image = image_from(&value).expect("complete");
+        assert_eq!(image.id, "sha256:ab");
+        assert_eq!(image.digest.as_deref(), Some("sha256:cd"));
+        assert_eq!(image.labels.get("k").map(String::as_str), Some("v"));
+
+        let value = json!({
+            "State": {"Running": true, "ExitCode": 0, "OOMKilled": false},
+            "NetworkSettings": {"Networks": {"net": {"IPAddress": "10.1.2.3"}}}
+        });
+        let state = state_from(&value).expect("complete");
+        assert_eq!(state.address, Some(IpAddr::from([10, 1, 2, 3])));
+        assert!(state_from(&json!({})).is_err());
+    }
+}

@@ -1,0 +1,325 @@
+//! The smoke matrix against real engines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use dindimg::process::Interrupt;
+use dindimg::progress::Silent;
+use dindimg::smoke::engine::{self, Settings};
+use dindimg::smoke::nested::{Rootfs, docker_archive};
+use dindimg::smoke::{self, Options, Outcome, SmokeError, SmokeReport, Subject};
+
+use crate::engines::{self, Engine};
+use crate::images::built_image;
+
+fn smoke_with(
+    private: &Engine,
+    subject: &Subject,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<SmokeReport, SmokeError> {
+    let settings = Settings {
+        env: private.env(),
+        interrupt: interrupt.clone(),
+    };
+    let engine = engine::open(private.name, settings).expect("a known engine");
+    smoke::run(engine.as_ref(), subject, options, &Silent)
+}
+
+fn smoke(private: &Engine, subject: &Subject) -> Result<SmokeReport, SmokeError> {
+    smoke_with(private, subject, &Options::default(), &Interrupt::new())
+}
+
+/// Ids of the images the engine has.
+fn images(private: &Engine) -> BTreeSet<String> {
+    let list = private.run(&["images", "--all", "--quiet", "--no-trunc"]);
+    list.lines().map(str::to_owned).collect()
+}
+
+/// Everything on the engine that a smoke run made.
+fn leftovers(private: &Engine) -> String {
+    [
+        &["ps", "--all", "--quiet"][..],
+        &["network", "ls", "--quiet"],
+        &["volume", "ls", "--quiet"],
+    ]
+    .map(|list| private.run(&[list, &["--filter", "label=io.dindimg.smoke"]].concat()))
+    .concat()
+}
+
+/// The table goes to the test's output: it carries the measured times.
+#[allow(clippy::print_stdout)]
+fn all_checks_hold(private: &Engine, suite: &str) {
+    let report = smoke(private, &Subject::Archive(built_image(suite))).expect("a report");
+    let rows: Vec<String> = report.rows().iter().map(|row| row.join(" | ")).collect();
+    assert!(
+        report.passed(),
+        "{suite} on {}:\n{}",
+        private.name,
+        rows.join("\n")
+    );
+    assert_eq!(report.checks.len(), smoke::rules().count());
+    println!(
+        "{suite} on {} {}:\n{}",
+        private.name,
+        report.engine.version,
+        rows.join("\n")
+    );
+}
+
+/// One test at a time: the checks measure times, and a run's leftovers are looked for by label.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+fn in_turn(test: impl FnOnce()) {
+    let _turn = TURN
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    test();
+}
+
+const SUITES: [&str; 3] = ["bullseye", "bookworm", "trixie"];
+
+#[test]
+fn every_suite_holds_on_docker_and_nothing_is_left() {
+    in_turn(|| {
+        let private = engines::docker();
+        let before = images(private);
+        for suite in SUITES {
+            all_checks_hold(private, suite);
+        }
+        assert_eq!(leftovers(private), "");
+        assert_eq!(images(private), before);
+    });
+}
+
+#[test]
+fn every_suite_holds_on_podman_and_nothing_is_left() {
+    in_turn(|| {
+        let private = engines::podman();
+        let before = images(private);
+        for suite in SUITES {
+            all_checks_hold(private, suite);
+        }
+        assert_eq!(leftovers(private), "");
+        assert_eq!(images(private), before);
+    });
+}
+
+/// The bookworm image with other settings, made by `commit`: no builder is needed for that.
+struct Derived<'a> {
+    private: &'a Engine,
+    base: String,
+    name: &'static str,
+}
+
+impl<'a> Derived<'a> {
+    fn new(private: &'a Engine, name: &'static str, changes: &[&str]) -> Self {
+        let archive = built_image("bookworm");
+        let loaded = private.run(&["load", "--input", archive.to_str().expect("UTF-8")]);
+        let last = loaded.lines().last().expect("a line");
+        let base = last
+            .split_once(": ")
+            .expect("Loaded image: NAME")
+            .1
+            .to_owned();
+        private.run(&["create", "--name", name, &base]);
+        let changes = changes.iter().map(|change| format!("--change={change}"));
+        let changes: Vec<String> = changes.collect();
+        let changes = changes.iter().map(String::as_str);
+        let commit: Vec<&str> = ["commit"]
+            .into_iter()
+            .chain(changes)
+            .chain([name, name])
+            .collect();
+        private.run(&commit);
+        private.run(&["rm", "--volumes", name]);
+        Self {
+            private,
+            base,
+            name,
+        }
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Reference(self.name.to_owned())
+    }
+}
+
+impl Drop for Derived<'_> {
+    fn drop(&mut self) {
+        self.private.run(&["image", "rm", self.name, &self.base]);
+    }
+}
+
+fn outcomes(report: &SmokeReport) -> BTreeMap<&str, Outcome> {
+    report
+        .checks
+        .iter()
+        .map(|check| (check.id.as_str(), check.outcome))
+        .collect()
+}
+
+#[test]
+fn a_broken_promise_is_seen_by_its_check_alone() {
+    in_turn(|| {
+        let private = engines::docker();
+        // The label says nft, the image is legacy.
+        let image = Derived::new(private, "dindimg-test-promise", &[&label("nft")]);
+        let report = smoke(private, &image.subject()).expect("a report");
+        let mut violated = outcomes(&report);
+        violated.retain(|_, outcome| *outcome != Outcome::Held);
+        assert_eq!(violated, BTreeMap::from([("iptables", Outcome::Violated)]));
+        assert!(!report.passed());
+        assert_eq!(leftovers(private), "");
+    });
+}
+
+#[test]
+fn an_image_that_never_gets_ready_skips_what_builds_on_it() {
+    in_turn(|| {
+        let private = engines::docker();
+        let changes = [label("legacy"), r#"ENTRYPOINT ["sleep", "300"]"#.to_owned()];
+        let changes = changes.each_ref().map(String::as_str);
+        let image = Derived::new(private, "dindimg-test-never", &changes);
+        let options = Options {
+            ready_timeout: Duration::from_secs(3),
+        };
+        let interrupt = Interrupt::new();
+        let report = smoke_with(private, &image.subject(), &options, &interrupt).expect("a report");
+        let outcomes = outcomes(&report);
+        assert_eq!(outcomes["ready"], Outcome::Violated);
+        assert_eq!(outcomes["nested-run"], Outcome::Skipped);
+        assert_eq!(outcomes["logs-clean"], Outcome::Skipped);
+        assert_eq!(leftovers(private), "");
+    });
+}
+
+/// A contract label with that iptables backend.
+fn label(iptables: &str) -> String {
+    let contract = serde_json::json!({
+        "schema": 1, "profile": "dind",
+        "engine": {"name": "docker", "version": "20.10.24"},
+        "distribution": "debian/bookworm", "init": "tini", "iptables": iptables,
+        "ports": [{"port": 2376, "purpose": "docker-tls"}],
+        "volumes": ["/var/lib/docker"], "stop-timeout": 10,
+        "privileges": {"privileged": true},
+    });
+    format!("LABEL io.dindimg.contract='{contract}'")
+}
+
+#[test]
+fn an_interrupted_run_cleans_up() {
+    in_turn(|| {
+        let private = engines::docker();
+        let before = images(private);
+        let subject = Subject::Archive(built_image("bookworm"));
+        let interrupt = Interrupt::new();
+        let remote = interrupt.clone();
+        let watcher = std::thread::spawn(move || {
+            let deadline = Instant::now() + Duration::from_secs(120);
+            while leftovers(private).is_empty() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            remote.set();
+        });
+        let error = smoke_with(private, &subject, &Options::default(), &interrupt)
+            .expect_err("interrupted");
+        watcher.join().expect("the watcher ends");
+        assert!(error.is_interrupt(), "{error}");
+        assert_eq!(leftovers(private), "");
+        assert_eq!(images(private), before);
+    });
+}
+
+#[test]
+fn a_foreign_image_is_refused_by_name() {
+    in_turn(|| {
+        let rootfs = Rootfs {
+            architecture: "amd64",
+            files: BTreeMap::from([("/bin/sh".to_owned(), Vec::new())]),
+        };
+        let bytes = docker_archive(&rootfs, "dindimg-test:foreign").expect("an archive");
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("foreign.tar");
+        fs::write(&path, bytes).expect("written");
+        for private in [engines::docker(), engines::podman()] {
+            let before = images(private);
+            let error = smoke(private, &Subject::Archive(path.clone())).expect_err("no label");
+            assert!(matches!(error, SmokeError::NoContract { .. }), "{error}");
+            assert!(
+                error.to_string().contains("dindimg-test:foreign"),
+                "{error}"
+            );
+            assert_eq!(images(private), before);
+        }
+    });
+}
+
+/// An engine whose answers are fixed: a shell script first in `PATH`.
+fn scripted(dir: &Path, body: &str) -> Settings {
+    let path = dir.join("docker");
+    fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("script written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("mode");
+    let inherited = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{inherited}", dir.display());
+    Settings {
+        env: BTreeMap::from([("PATH".to_owned(), path)]),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn an_engine_without_privileges_or_daemon_is_told_apart_from_a_bad_image() {
+    let contract = label("legacy");
+    let contract = contract
+        .split_once("='")
+        .expect("a label")
+        .1
+        .trim_end_matches('\'');
+    let image = serde_json::json!([{
+        "Id": "sha256:00", "Config": {"Labels": {"io.dindimg.contract": contract}}
+    }]);
+    let body = format!(
+        r#"case $1 in
+info) echo '{{"ServerVersion":"20.10.24","KernelVersion":"6.1","CgroupVersion":"1"}}' ;;
+image) printf '%s\n' '{image}' ;;
+run) echo 'OCI runtime create failed: unable to apply caps: operation not permitted' >&2; exit 125 ;;
+esac"#
+    );
+    for (body, expected) in [
+        (
+            body.as_str(),
+            "docker cannot run a privileged container here: OCI runtime create failed: unable to apply caps",
+        ),
+        (
+            r#"echo '{"ServerErrors":["Cannot connect to the Docker daemon"]}'; exit 1"#,
+            "docker does not answer: Cannot connect to the Docker daemon; start it",
+        ),
+    ] {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let engine = engine::open("docker", scripted(dir.path(), body)).expect("known");
+        let subject = Subject::Reference("img".to_owned());
+        let error = smoke::run(engine.as_ref(), &subject, &Options::default(), &Silent)
+            .expect_err("cannot run");
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_registry_inside_the_room_is_reached_as_localhost() {
+    in_turn(|| {
+        let private = engines::docker();
+        let loopback = private
+            .inside("ip")
+            .args(["-brief", "addr", "show", "lo"])
+            .stdout(Stdio::piped())
+            .output()
+            .expect("ip runs");
+        let text = String::from_utf8_lossy(&loopback.stdout).into_owned();
+        assert!(text.contains("127.0.0.1"), "{text}");
+    });
+}
