@@ -4,7 +4,10 @@ use crate::build::BuildError;
 use crate::family::FamilyError;
 use crate::fetch::FetchError;
 use crate::lock::LockError;
+use crate::registry::{ReferenceError, RegistryError};
 use crate::resolve::ResolveError;
+use crate::smoke::SmokeError;
+use crate::smoke::engine::EngineError;
 
 /// Everything asked for was done.
 pub const OK: u8 = 0;
@@ -20,6 +23,11 @@ pub const TRUST: u8 = 4;
 pub const NETWORK: u8 = 5;
 /// The lock file is missing, stale, or no longer what the archive says.
 pub const LOCK: u8 = 6;
+
+/// A smoke check did not hold.
+pub const CHECKS: u8 = 7;
+/// Ended by SIGINT or SIGTERM.
+pub const INTERRUPTED: u8 = 130;
 
 /// For `--help`.
 pub const TABLE: &str = "\
@@ -51,6 +59,18 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<LockStale>() || error.is::<LockError>() {
         return Some(LOCK);
     }
+    if error.is::<super::smoke::ChecksFailed>() {
+        return Some(CHECKS);
+    }
+    if let Some(error) = error.downcast_ref::<SmokeError>() {
+        return error.is_interrupt().then_some(INTERRUPTED);
+    }
+    if let Some(error) = error.downcast_ref::<RegistryError>() {
+        return Some(registry(error));
+    }
+    if error.is::<ReferenceError>() || error.is::<EngineError>() {
+        return Some(INPUT);
+    }
     if let Some(error) = error.downcast_ref::<BuildError>() {
         return build(error);
     }
@@ -64,9 +84,9 @@ fn build(error: &BuildError) -> Option<u8> {
     match error {
         BuildError::Resolve(error) => resolve(error),
         BuildError::Fetch(error) => Some(fetch(error)),
-        BuildError::Package { .. }
-        | BuildError::Payload { .. }
-        | BuildError::Identity { .. } => Some(TRUST),
+        BuildError::Package { .. } | BuildError::Payload { .. } | BuildError::Identity { .. } => {
+            Some(TRUST)
+        }
         BuildError::Conflict { .. } | BuildError::Placement { .. } => Some(UNSATISFIABLE),
         BuildError::Guest(_) | BuildError::Tag { .. } => Some(INPUT),
         BuildError::Platform(_) => Some(LOCK),
@@ -76,12 +96,26 @@ fn build(error: &BuildError) -> Option<u8> {
 
 fn resolve(error: &ResolveError) -> Option<u8> {
     match error {
-        ResolveError::Family(FamilyError::Recipe(_)) | ResolveError::Uncovered { .. } => Some(INPUT),
+        ResolveError::Family(FamilyError::Recipe(_)) | ResolveError::Uncovered { .. } => {
+            Some(INPUT)
+        }
         ResolveError::Family(FamilyError::Unsatisfiable(_)) => Some(UNSATISFIABLE),
-        ResolveError::Family(FamilyError::Fetch(error)) | ResolveError::Fetch(error) => Some(fetch(error)),
+        ResolveError::Family(FamilyError::Fetch(error)) | ResolveError::Fetch(error) => {
+            Some(fetch(error))
+        }
         ResolveError::Family(_) | ResolveError::Package { .. } => Some(TRUST),
         ResolveError::Gone { .. } | ResolveError::Vanished { .. } => Some(NETWORK),
         ResolveError::Repository { .. } => Some(LOCK),
+    }
+}
+
+fn registry(error: &RegistryError) -> u8 {
+    match error {
+        RegistryError::Changed { .. }
+        | RegistryError::Altered { .. }
+        | RegistryError::Untrusted { .. } => TRUST,
+        RegistryError::Reference(_) | RegistryError::Certificate { .. } => INPUT,
+        _ => NETWORK,
     }
 }
 
@@ -89,10 +123,15 @@ fn fetch(error: &FetchError) -> u8 {
     use crate::fetch::CacheError;
     match error {
         FetchError::Cache(
-            CacheError::Altered { .. } | CacheError::Mismatch { .. } | CacheError::Ambiguous { .. } | CacheError::Unsafe { .. },
+            CacheError::Altered { .. }
+            | CacheError::Mismatch { .. }
+            | CacheError::Ambiguous { .. }
+            | CacheError::Unsafe { .. },
         ) => TRUST,
         FetchError::Cache(_) => FAILURE,
-        FetchError::Failed { failures } if failures.iter().any(|failure| failure.untrusted()) => TRUST,
+        FetchError::Failed { failures } if failures.iter().any(|failure| failure.untrusted()) => {
+            TRUST
+        }
         _ => NETWORK,
     }
 }

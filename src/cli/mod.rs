@@ -6,12 +6,15 @@ mod build;
 mod cache;
 mod completions;
 mod context;
+mod engines;
 mod exit;
 mod lock;
 mod output;
 mod progress;
+mod publish;
 mod schema;
 mod settings;
+mod smoke;
 
 use std::process::ExitCode;
 
@@ -26,7 +29,11 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are asked for and go to standard output; the rest is misuse.
-            let code = if error.use_stderr() { exit::INPUT } else { exit::OK };
+            let code = if error.use_stderr() {
+                exit::INPUT
+            } else {
+                exit::OK
+            };
             let _ = error.print();
             return ExitCode::from(code);
         }
@@ -35,6 +42,7 @@ pub fn run() -> ExitCode {
     let result = match &arguments.verb {
         Verb::Build(build) => build::run(build, &arguments.common, &output),
         Verb::Lock(lock) => lock::run(lock, &arguments.common, &output),
+        Verb::Smoke(smoke) => smoke::run(smoke, &arguments.common, &output),
         Verb::Schema => schema::run(&output),
         Verb::Cache(cache) => cache::run(cache, &arguments.common, &output),
         Verb::Completions { shell } => completions::run(*shell, &output),

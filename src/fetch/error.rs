@@ -64,6 +64,15 @@ pub struct Failure {
     pub gone: bool,
 }
 
+impl Failure {
+    /// Whether a mirror gave other bytes than it should have.
+    pub fn untrusted(&self) -> bool {
+        let other =
+            |attempt: &Try| matches!(attempt.reason, Reason::Content { .. } | Reason::Size { .. });
+        self.tries.iter().any(other)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.subject)?;

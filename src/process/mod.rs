@@ -6,7 +6,6 @@
 //! after a grace, `SIGKILL`. No shell is involved unless the caller names one.
 
 mod capture;
-mod credential;
 mod error;
 mod feed;
 #[cfg(test)]
@@ -27,7 +26,6 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use capture::{Capture, Keep};
-pub use credential::{Credential, CredentialError, credential_helper};
 pub use error::ProcessError;
 use feed::{BrokenInput, Feed, split_input};
 

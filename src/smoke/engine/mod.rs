@@ -240,6 +240,11 @@ pub struct Entry {
 /// Every engine, in the order help shows them.
 pub const ENGINES: &[Entry] = &[docker::ENTRY, podman::ENTRY];
 
+/// The names of the engines, for `--engine` and `--load`.
+pub fn names() -> Vec<&'static str> {
+    ENGINES.iter().map(|entry| entry.name).collect()
+}
+
 /// The engine called `name`; nothing is run yet.
 ///
 /// # Errors

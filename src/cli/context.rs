@@ -1,0 +1,223 @@
+//! What every verb that resolves or builds needs, made once.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::digest::{Digest, Hashing};
+use crate::epoch::Epoch;
+use crate::family::{self, Repository};
+use crate::fetch::{Cache, FetchError, FetchOptions, Fetcher};
+use crate::layer::Compression;
+use crate::lock::{self, Encoding, Lock};
+use crate::progress::Reporter;
+use crate::recipe::Recipe;
+use crate::resolve::{self, Keep};
+
+use super::args::{Common, Locking};
+use super::exit::LockStale;
+use super::settings::Settings;
+
+/// The pieces of one run.
+pub(super) struct Session {
+    pub settings: Settings,
+    pub fetcher: Fetcher,
+    pub reporter: Arc<dyn Reporter>,
+    pub now: Epoch,
+}
+
+impl Session {
+    pub fn open(
+        common: &Common,
+        ignore_derived: bool,
+        reporter: Arc<dyn Reporter>,
+    ) -> Result<Self> {
+        let settings = Settings::read(common)?;
+        let mut cache = Cache::open(&settings.cache).map_err(FetchError::from)?;
+        if ignore_derived {
+            cache = cache.ignore_derived();
+        }
+        let options = FetchOptions {
+            offline: common.offline,
+            ..FetchOptions::default()
+        };
+        let fetcher = Fetcher::new(Arc::new(cache), options, Arc::clone(&reporter));
+        Ok(Self {
+            settings,
+            fetcher,
+            reporter,
+            now: now()?,
+        })
+    }
+
+    /// The repositories of a recipe.
+    pub fn repositories(&self, recipe: &Recipe) -> Result<Vec<Repository>> {
+        Ok(family::of(recipe)
+            .repositories(recipe, &self.settings.mirrors)
+            .map_err(resolve::ResolveError::from)?)
+    }
+
+    /// Resolves a recipe.
+    pub fn resolve(
+        &self,
+        recipe: &Recipe,
+        previous: Option<&Lock>,
+        keep: &Keep,
+        allow_expired: bool,
+    ) -> Result<Lock> {
+        let compression = compression(recipe, None)?;
+        Ok(resolve::resolve(
+            recipe,
+            previous,
+            keep,
+            &resolve::Context {
+                fetcher: &self.fetcher,
+                mirrors: &self.settings.mirrors,
+                now: self.now,
+                allow_expired,
+                encoding: Encoding {
+                    compression: compression.to_string(),
+                    encoder: compression.encoder_identity(),
+                },
+                reporter: self.reporter.as_ref(),
+            },
+        )?)
+    }
+}
+
+/// Codec and level: the flag's, the recipe's or the default.
+pub(super) fn compression(recipe: &Recipe, flag: Option<Compression>) -> Result<Compression> {
+    match (flag, &recipe.compression) {
+        (Some(flag), _) => Ok(flag),
+        (None, Some(text)) => text.as_str().parse().map_err(|error| {
+            crate::recipe::RecipeError::Whole {
+                path: recipe.path.clone(),
+                message: format!("compression: {error}"),
+            }
+            .into()
+        }),
+        (None, None) => Ok(Compression::default()),
+    }
+}
+
+/// Where a recipe's lock is.
+pub(super) fn lock_path(recipe: &Recipe, locking: &Locking) -> PathBuf {
+    locking
+        .lock_file
+        .clone()
+        .unwrap_or_else(|| recipe.path.with_extension("lock"))
+}
+
+/// Reads a lock file; `None` if there is none.
+pub(super) fn read_lock(path: &Path) -> Result<Option<Lock>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            Ok(Some(lock::parse(&text).with_context(|| {
+                format!("lock file {}", path.display())
+            })?))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(anyhow!(error).context(format!("cannot read lock file {}", path.display())))
+        }
+    }
+}
+
+/// Writes a lock file whole, and only if it says something else than before.
+pub(super) fn write_lock(path: &Path, lock: &Lock) -> Result<()> {
+    let text = lock::render(lock)?;
+    if std::fs::read_to_string(path).is_ok_and(|present| present == text) {
+        return Ok(());
+    }
+    replace(path, text.as_bytes()).with_context(|| {
+        format!(
+            "cannot write lock file {}; name another place with --lock-file",
+            path.display()
+        )
+    })
+}
+
+/// Replaces a file by a whole one: temporary file, fsync, rename.
+pub(super) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(directory)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// The lock to build from, by the staleness rule: a missing or stale lock is made anew, keeping
+/// the versions it had, unless `locked` forbids it.
+pub(super) fn current_lock(
+    session: &Session,
+    recipe: &Recipe,
+    locking: &Locking,
+    locked: bool,
+    update: bool,
+) -> Result<Lock> {
+    let path = lock_path(recipe, locking);
+    let previous = read_lock(&path)?;
+    let repositories = session.repositories(recipe)?;
+    if let Some(lock) = &previous
+        && !update
+        && resolve::is_current(lock, recipe, &repositories)
+    {
+        for warning in lock
+            .repositories
+            .iter()
+            .flat_map(|repository| &repository.warnings)
+        {
+            session
+                .reporter
+                .warn(crate::progress::Stage::Resolve, warning);
+        }
+        return Ok(lock.clone());
+    }
+    if locked {
+        let why = if previous.is_some() {
+            "is stale: the recipe asks for something else since it was made"
+        } else {
+            "does not exist"
+        };
+        return Err(LockStale(format!(
+            "lock file {} {why}; run `dindimg lock {}`",
+            path.display(),
+            recipe.path.display()
+        ))
+        .into());
+    }
+    let keep = if update { Keep::Nothing } else { Keep::All };
+    let lock = session.resolve(recipe, previous.as_ref(), &keep, locking.allow_expired)?;
+    write_lock(&path, &lock)?;
+    Ok(lock)
+}
+
+/// The present.
+fn now() -> Result<Epoch> {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("this machine's clock stands before 1970")?;
+    i64::try_from(elapsed.as_secs())
+        .ok()
+        .and_then(Epoch::from_seconds)
+        .context("this machine's clock stands beyond the year 9999")
+}
+
+/// Identifies this very program, so that what another build of it derived is made again.
+pub(super) fn program() -> Result<Digest> {
+    let path = std::env::current_exe().context("cannot find this program's own file")?;
+    let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut reader = Hashing::new(BufReader::with_capacity(256 << 10, file));
+    std::io::copy(&mut reader, &mut std::io::sink())?;
+    Ok(reader.finish().1)
+}

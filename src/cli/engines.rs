@@ -1,0 +1,115 @@
+//! Local engines: loading images, and ending what runs when the user interrupts.
+
+use std::fs::File;
+
+use anyhow::{Context as _, Result};
+
+use crate::build::Built;
+use crate::oci::{ImageSet, Names, Target};
+use crate::platform::Architecture;
+use crate::process::{Input, Interrupt};
+use crate::recipe::Recipe;
+use crate::smoke::engine::{self, Engine};
+
+use super::build::scratch;
+use super::context::Session;
+use super::settings::engine_environment;
+
+/// An engine whose programs end when the user presses Ctrl-C.
+pub(super) fn open(name: &str) -> Result<Box<dyn Engine>> {
+    let interrupt = Interrupt::new();
+    on_interrupt(interrupt.clone())?;
+    let settings = engine::Settings {
+        env: engine_environment(),
+        interrupt,
+    };
+    Ok(engine::open(name, settings)?)
+}
+
+/// Sets `interrupt` at SIGINT and SIGTERM, so that what was started is ended and cleaned up. A
+/// second signal ends the program at once.
+fn on_interrupt(interrupt: Interrupt) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                use tokio::signal::unix::{SignalKind, signal};
+                let (Ok(mut term), Ok(mut int)) = (
+                    signal(SignalKind::terminate()),
+                    signal(SignalKind::interrupt()),
+                ) else {
+                    return;
+                };
+                loop {
+                    tokio::select! {
+                        _ = term.recv() => {}
+                        _ = int.recv() => {}
+                    }
+                    if interrupt.is_set() {
+                        std::process::exit(i32::from(super::exit::INTERRUPTED));
+                    }
+                    interrupt.set();
+                }
+            });
+        })
+        .context("cannot start the signal thread")?;
+    Ok(())
+}
+
+/// Loads the image of this machine's platform, or the only one, and returns its names.
+pub(super) fn load(
+    name: &str,
+    recipe: &Recipe,
+    built: &Built,
+    names: &Names,
+    session: &Session,
+) -> Result<Vec<String>> {
+    let engine = open(name)?;
+    engine.probe()?;
+    let (_directory, path) = scratch(session)?;
+    let names = Names {
+        repository: Some(
+            names
+                .repository
+                .clone()
+                .unwrap_or_else(|| recipe.name.clone()),
+        ),
+        tags: if names.tags.is_empty() {
+            vec!["latest".to_owned()]
+        } else {
+            names.tags.clone()
+        },
+    };
+    write_archive(&path, built, &names, session)?;
+    Ok(engine.load(Input::File(File::open(&path)?))?)
+}
+
+/// Writes the image of this machine's platform as a docker-archive.
+pub(super) fn write_archive(
+    path: &std::path::Path,
+    built: &Built,
+    names: &Names,
+    session: &Session,
+) -> Result<()> {
+    let host = match std::env::consts::ARCH {
+        "aarch64" => Architecture::Arm64,
+        _ => Architecture::Amd64,
+    };
+    let images = built.set.images();
+    let image = images
+        .iter()
+        .find(|image| image.platform.architecture == host)
+        .or_else(|| images.first())
+        .context("nothing was built")?;
+    let set = ImageSet::new(vec![image.clone()], Default::default())?;
+    Target::DockerArchive(path.to_owned()).write(
+        &set,
+        names,
+        &built.blobs,
+        session.reporter.as_ref(),
+    )?;
+    Ok(())
+}
