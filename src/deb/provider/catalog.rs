@@ -168,7 +168,8 @@ impl<'u> View<'u> {
                     .is_none_or(|wanted| version(entry) == wanted)
                     && pin
                         .repository
-                        .is_none_or(|wanted| entry.repository == wanted)
+                        .as_ref()
+                        .is_none_or(|wanted| entry.repository == wanted.id)
             })
         };
         let mut best: Option<(CandidateId, &Entry)> = None;
@@ -280,17 +281,21 @@ impl<'u> View<'u> {
         })
     }
 
-    /// The requirement a clause of `Depends` makes, if it makes one here.
-    fn requirement(&self, of: CandidateId, clause: &Clause<'_>) -> Option<Requirement> {
+    /// What a clause of `Depends` asks for.
+    fn demand<'c>(&self, clause: &'c Clause<'_>) -> Demand<'c>
+    where
+        'u: 'c,
+    {
         let alternatives: Vec<_> = clause
             .alternatives
             .iter()
             .filter(|a| a.profiles.is_empty() && a.applies_to(self.architecture))
             .collect();
-        let preferred = alternatives.first()?;
+        let Some(preferred) = alternatives.first() else {
+            return Demand::Nothing;
+        };
         if self.drop.contains(preferred.name) {
-            self.record_drop(of, preferred.name);
-            return None;
+            return Demand::Dropped(preferred.name);
         }
         let mut candidates = Vec::new();
         for alternative in &alternatives {
@@ -300,26 +305,18 @@ impl<'u> View<'u> {
                 }
             }
         }
-        if candidates.is_empty()
-            && let Some(dropped) = alternatives.iter().find_map(|a| self.dropped_for(a.name))
-        {
-            self.record_drop(of, dropped);
-            return None;
+        let mut note = None;
+        if candidates.is_empty() {
+            if let Some(name) = alternatives.iter().find_map(|a| self.dropped_for(a.name)) {
+                return Demand::Dropped(name);
+            }
+            note = alternatives.iter().find_map(|a| self.near_miss(a));
         }
-        let note = match candidates.is_empty() {
-            true => alternatives.iter().find_map(|a| self.near_miss(a)),
-            false => None,
-        };
-        Some(Requirement {
+        Demand::Requirement(Requirement {
             text: clause.text.split_whitespace().collect::<Vec<_>>().join(" "),
             candidates,
             note,
         })
-    }
-
-    fn record_drop(&self, of: CandidateId, name: &str) {
-        let mut drops = self.drops.borrow_mut();
-        drops.entry(of).or_default().insert(name.to_owned());
     }
 
     /// A dropped package that would satisfy `name`.
@@ -391,19 +388,48 @@ impl<'u> View<'u> {
         Ok(())
     }
 
-    fn requirements(
-        &self,
-        of: CandidateId,
-        fields: &[&str],
-    ) -> Result<Vec<Requirement>, RelationError> {
+    /// The requirements of `Pre-Depends` and `Depends`; the drops they meet are noted.
+    fn requirements(&self, of: CandidateId) -> Result<Vec<Requirement>, RelationError> {
+        let control = &self.entry(of).record.control;
         let mut requirements = Vec::new();
-        for field in fields {
+        for field in [&control.pre_depends, &control.depends] {
             for clause in relation::parse(field)? {
-                requirements.extend(self.requirement(of, &clause));
+                match self.demand(&clause) {
+                    Demand::Requirement(requirement) => requirements.push(requirement),
+                    Demand::Dropped(name) => {
+                        let mut drops = self.drops.borrow_mut();
+                        drops.entry(of).or_default().insert(name.to_owned());
+                    }
+                    Demand::Nothing => {}
+                }
             }
         }
         Ok(requirements)
     }
+
+    fn wishes(&self, of: CandidateId) -> Result<Vec<Requirement>, RelationError> {
+        if !self.recommends {
+            return Ok(Vec::new());
+        }
+        let clauses = relation::parse(&self.entry(of).record.control.recommends)?;
+        let wishes = clauses.iter().map(|clause| self.demand(clause));
+        Ok(wishes
+            .filter_map(|demand| match demand {
+                Demand::Requirement(requirement) => Some(requirement),
+                Demand::Dropped(_) | Demand::Nothing => None,
+            })
+            .collect())
+    }
+}
+
+/// What a clause of a dependency field comes to.
+enum Demand<'c> {
+    /// A choice among candidates, perhaps none.
+    Requirement(Requirement),
+    /// It counts as satisfied by this dropped package.
+    Dropped(&'c str),
+    /// It does not apply to this architecture.
+    Nothing,
 }
 
 fn version(entry: &Entry) -> &Version {
@@ -431,16 +457,10 @@ impl Catalog for View<'_> {
                 &mut exclusions,
             )?;
             self.exclusions(candidate, "breaks", &control.breaks, &mut exclusions)?;
-            let wished = if self.recommends {
-                &*control.recommends
-            } else {
-                ""
-            };
             Ok(Needs {
-                requirements: self
-                    .requirements(candidate, &[&control.pre_depends, &control.depends])?,
+                requirements: self.requirements(candidate)?,
                 exclusions,
-                wishes: self.requirements(candidate, &[wished])?,
+                wishes: self.wishes(candidate)?,
             })
         };
         read().map_err(|e| format!("a relationship field is malformed: {e}"))

@@ -83,7 +83,16 @@ pub struct Pin {
     /// Exactly this version.
     pub version: Option<Version>,
     /// Only versions of this repository.
-    pub repository: Option<usize>,
+    pub repository: Option<PinnedRepository>,
+}
+
+/// The repository of a [`Pin`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedRepository {
+    /// Its number in [`Universe::add_index`].
+    pub id: usize,
+    /// How explanations name it.
+    pub label: String,
 }
 
 /// The packages chosen.
