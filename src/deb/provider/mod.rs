@@ -8,6 +8,7 @@ mod catalog;
 mod error;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -20,7 +21,7 @@ use super::relation::{is_package_name, mentions};
 use super::version::{Version, VersionError};
 use crate::platform::Architecture;
 use crate::solve::{self, CandidateId, NameId, Requirement};
-use catalog::View;
+use view::View;
 
 /// All packages of the repositories a request may draw from.
 #[derive(Debug, Default)]
