@@ -302,7 +302,7 @@ mod tests {
             ("-1", VersionError::NoUpstream("-1".into())),
             ("1.0-", VersionError::NoRevision("1.0-".into())),
         ] {
-            assert_eq!(text.parse::<Version>().unwrap_err(), expected);
+            assert_eq!(text.parse::<Version>().expect_err(text), expected);
         }
         for text in ["1 0", "1.0_1", "1:1.0-1:2", "1.0-é"] {
             assert!(matches!(
@@ -343,6 +343,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::print_stderr, reason = "a skipped test says so")]
     fn every_pair_of_the_fixture_is_in_order() {
         let Some(root) = std::env::var_os("DINDIMG_FIXTURES") else {
             eprintln!("skipped: DINDIMG_FIXTURES is not set");

@@ -1,9 +1,9 @@
 //! The ordinary case: take the preferred candidate of each requirement, depth first.
 //!
-//! Most requests have no conflict in reach, and then every package manager gives the same
-//! answer, because all do this: mark what was asked for, and follow the requirements of each
-//! package in order; one that is satisfied by what is already marked adds nothing. A walk that
-//! gets nowhere says so, and the solver takes over, which finds a choice wherever there is one.
+//! Most requests have no conflict in reach. Package managers answer them alike: mark what was
+//! asked for and follow the requirements of each package in order, where a requirement that is
+//! satisfied by what is already marked adds nothing. So does this walk. Where it gets nowhere it
+//! says so, and the solver takes over, which finds a choice wherever there is one.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 

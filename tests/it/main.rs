@@ -1,5 +1,6 @@
 #![allow(missing_docs)]
 
+mod closure;
 mod cutting_proxy;
 mod docker_registry;
 mod engines;

@@ -70,11 +70,11 @@ pub(super) fn describe(pin: &Pin) -> String {
         .version
         .as_ref()
         .map(|version| format!("version {version}"));
-    let repository = pin.repository.map(|number| format!("repository {number}"));
+    let repository = pin.repository.as_ref().map(|repository| &repository.label);
     match (version, repository) {
         (Some(version), Some(repository)) => format!("{version} from {repository}"),
         (Some(text), None) => text,
-        (None, Some(text)) => format!("a version from {text}"),
+        (None, Some(repository)) => format!("a version from {repository}"),
         (None, None) => "any version".to_owned(),
     }
 }

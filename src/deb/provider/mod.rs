@@ -8,6 +8,7 @@ mod catalog;
 mod error;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -20,7 +21,7 @@ use super::relation::{is_package_name, mentions};
 use super::version::{Version, VersionError};
 use crate::platform::Architecture;
 use crate::solve::{self, CandidateId, NameId, Requirement};
-use catalog::View;
+use view::View;
 
 /// All packages of the repositories a request may draw from.
 #[derive(Debug, Default)]
@@ -83,7 +84,16 @@ pub struct Pin {
     /// Exactly this version.
     pub version: Option<Version>,
     /// Only versions of this repository.
-    pub repository: Option<usize>,
+    pub repository: Option<PinnedRepository>,
+}
+
+/// The repository of a [`Pin`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedRepository {
+    /// Its number in [`Universe::add_index`].
+    pub id: usize,
+    /// How explanations name it.
+    pub label: String,
 }
 
 /// The packages chosen.

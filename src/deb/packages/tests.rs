@@ -1,3 +1,4 @@
+use super::stanza::plain_path;
 use super::*;
 
 const SUM: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
