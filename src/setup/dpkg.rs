@@ -55,11 +55,21 @@ pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         setup.directory(&format!("{ADMIN}/{directory}"), 0o755, 0)?;
     }
     setup.write(&format!("{ADMIN}/status"), 0o644, status.as_str())?;
-    for empty in ["available", "diversions", "statoverride"] {
-        setup.write_new(&format!("{ADMIN}/{empty}"), 0o644, "")?;
-    }
+    setup.write_new(&format!("{ADMIN}/diversions"), 0o644, "")?;
     let architecture = format!("{}\n", setup.architecture.debian());
     setup.write(&format!("{ADMIN}/arch"), 0o644, architecture.as_str())?;
+    // dpkg 1.22 and later note the native architecture as well.
+    let notes_native = setup
+        .package("dpkg")
+        .and_then(|dpkg| dpkg.control.text("postinst"))
+        .is_some_and(|script| script.contains("arch-native"));
+    if notes_native {
+        setup.write(
+            &format!("{ADMIN}/arch-native"),
+            0o644,
+            architecture.as_str(),
+        )?;
+    }
     setup.write(&format!("{ADMIN}/info/format"), 0o644, "1\n")?;
     let mut triggers = Triggers::default();
     for package in setup.packages {
@@ -135,7 +145,7 @@ fn status_stanza(control: &str, conffiles: &[(String, String)]) -> String {
                 value.push_str(line);
             }
         } else if let Some((name, value)) = line.split_once(':') {
-            fields.push((canonical_field(name), value.trim().to_owned()));
+            fields.push((canonical_field(name), value.trim_start().to_owned()));
         }
     }
     fields.push(("Status".to_owned(), "install ok installed".to_owned()));

@@ -258,11 +258,11 @@ mod tests {
         assert_eq!(
             names,
             [
+                "lib2.so",
                 "libzstd.so.1",
                 "libz.so.10",
                 "libz.so.9",
-                "libz.so.1",
-                "lib2.so"
+                "libz.so.1"
             ]
         );
     }

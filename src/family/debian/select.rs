@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::deb::packages::parse_index;
+use rayon::prelude::*;
+
+use crate::deb::packages::{PackageRecord, parse_index};
 use crate::deb::provider::{PackageSpec, Request, Universe};
 use crate::deb::version::Version;
 
@@ -10,14 +12,19 @@ use super::super::{Chosen, FamilyError, Opened, SolveRequest};
 
 /// Solves `request` over the indexes of `opened`.
 pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Chosen>, FamilyError> {
-    let mut universe = Universe::new();
+    let mut parsed: Vec<(usize, &Opened, &Vec<u8>)> = Vec::new();
     for (position, opened) in opened.iter().enumerate() {
-        let indexes = opened
-            .indexes
-            .get(&request.architecture)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        for bytes in indexes {
+        let indexes = opened.indexes.get(&request.architecture);
+        parsed.extend(
+            indexes
+                .into_iter()
+                .flatten()
+                .map(|bytes| (position, opened, bytes)),
+        );
+    }
+    let parsed: Vec<(usize, i32, Vec<PackageRecord>)> = parsed
+        .par_iter()
+        .map(|(position, opened, bytes)| {
             let records = parse_index(bytes).map_err(|error| FamilyError::Metadata {
                 subject: format!(
                     "Packages of {} for {}",
@@ -26,8 +33,13 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
                 ),
                 message: error.to_string(),
             })?;
-            universe.add_index(position, opened.repository.priority, records);
-        }
+            Ok((*position, opened.repository.priority, records))
+        })
+        .collect::<Result<_, FamilyError>>()?;
+    // In the order of the repositories, which settles ties as it does for apt.
+    let mut universe = Universe::new();
+    for (position, priority, records) in parsed {
+        universe.add_index(position, priority, records);
     }
     let mut include = Vec::new();
     for (name, version) in &request.packages {

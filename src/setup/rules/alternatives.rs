@@ -2,7 +2,7 @@
 
 use crate::recipe::IptablesBackend;
 
-use super::super::alternatives::{Group, declared, groups};
+use super::super::alternatives::{Declaration, Group, declared, groups};
 use super::super::context::{Setup, SetupError};
 use super::Rule;
 
@@ -26,12 +26,14 @@ pub(super) const RULE: Rule = Rule {
 const FIREWALL: &[&str] = &["iptables", "ip6tables", "arptables", "ebtables"];
 
 fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
-    let declarations = setup
+    let scripts = setup
         .packages
         .iter()
-        .filter_map(|package| package.control.text("postinst"))
-        .flat_map(declared)
-        .collect();
+        .filter_map(|package| package.control.text("postinst"));
+    let mut declarations: Vec<Declaration> = scripts.flat_map(declared).collect();
+    if setup.has("xz-utils") {
+        declarations.push(xz());
+    }
     let mut groups = groups(declarations);
     // With `auto` the guest chooses at every start; the image itself holds the safe default.
     let suffix = match setup.iptables {
@@ -42,11 +44,13 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         if let Some(group) = groups.get_mut(*name) {
             // Debian's iptables has only the nft forms of arptables and ebtables; without the
             // packages of the legacy forms the choice stays automatic rather than broken.
-            group.manual = group
+            // Where automatic mode gives the same there is nothing to set.
+            let chosen = group
                 .choices
                 .keys()
                 .find(|path| path.ends_with(suffix))
                 .cloned();
+            group.manual = chosen.filter(|path| group.current() != Some(path));
         }
     }
     for (name, group) in &groups {
@@ -62,6 +66,42 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         setup.directory("var/log", 0o755, 0)?;
     }
     Ok(())
+}
+
+/// What xz-utils.postinst declares in a loop: every `xz` tool under its old `lz` name.
+fn xz() -> Declaration {
+    let mut slaves = Vec::new();
+    let mut slave = |directory: &str, name: String, target: String| {
+        slaves.push((
+            format!("{directory}/{name}"),
+            name,
+            format!("{directory}/{target}"),
+        ));
+    };
+    let mut tool = |name: &str, target: &str, itself: bool| {
+        if itself {
+            slave("/usr/bin", name.to_owned(), target.to_owned());
+        }
+        slave(
+            "/usr/share/man/man1",
+            format!("{name}.1.gz"),
+            format!("{target}.1.gz"),
+        );
+    };
+    tool("lzma", "xz", false);
+    tool("unlzma", "unxz", true);
+    for util in [
+        "cat", "more", "less", "diff", "cmp", "grep", "egrep", "fgrep",
+    ] {
+        tool(&format!("lz{util}"), &format!("xz{util}"), true);
+    }
+    Declaration {
+        link: "/usr/bin/lzma".to_owned(),
+        name: "lzma".to_owned(),
+        path: "/usr/bin/xz".to_owned(),
+        priority: 20,
+        slaves,
+    }
 }
 
 fn place(setup: &mut Setup<'_>, name: &str, group: &Group) -> Result<(), SetupError> {

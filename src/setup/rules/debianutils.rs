@@ -28,35 +28,43 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         .collect();
     if declared.is_empty() {
         for (package, added) in ADDED {
-            let mut names: Vec<&str> = added
-                .iter()
-                .copied()
-                .filter(|_| setup.has(package))
-                .collect();
-            names.retain(|name| !shells.lines().any(|line| line == *name));
-            for name in names {
-                shells.push_str(&format!("{name}\n/usr{name}\n"));
+            for shell in added.iter().filter(|_| setup.has(package)) {
+                push_new(&mut shells, shell);
+                push_new(&mut shells, &format!("/usr{shell}"));
             }
         }
         return setup.write_new("etc/shells", 0o644, shells.as_str());
     }
-    // update-shells lists each declared shell under both of its names where /usr is merged, and
-    // remembers in its state file what it has added.
+    // update-shells lists each declared shell as declared and by its real directory, and
+    // remembers in its state file which of them are packaged.
     let mut state = String::new();
+    let template = shells.clone();
+    let mut texts = vec![template];
     for path in declared {
-        for shell in setup.text(&path)?.unwrap_or_default().lines() {
-            if shell.is_empty() || shell.starts_with('#') {
-                continue;
-            }
-            let merged = format!("/usr{}", shell.strip_prefix("/usr").unwrap_or(shell));
-            for name in [shell.strip_prefix("/usr").unwrap_or(shell), &merged] {
-                state.push_str(&format!("{name}\n"));
-                if !shells.lines().any(|line| line == name) {
-                    shells.push_str(&format!("{name}\n"));
-                }
-            }
+        texts.push(setup.text(&path)?.unwrap_or_default());
+    }
+    for shell in texts.iter().flat_map(|text| text.lines()) {
+        let shell = shell.split('#').next().unwrap_or_default().trim();
+        if shell.is_empty() {
+            continue;
+        }
+        let real = setup
+            .tree
+            .locate(&setup.path(shell)?)
+            .map_or_else(|_| shell.to_owned(), |path| path.to_string());
+        for name in [shell, &real] {
+            push_new(&mut state, name);
+            push_new(&mut shells, name);
         }
     }
     setup.write_new("etc/shells", 0o644, shells.as_str())?;
     setup.write_new("var/lib/shells.state", 0o644, state.as_str())
+}
+
+/// Appends a line unless the text has it.
+fn push_new(text: &mut String, line: &str) {
+    if !text.lines().any(|present| present == line) {
+        text.push_str(line);
+        text.push('\n');
+    }
 }

@@ -10,37 +10,47 @@ pub(super) const RULE: Rule = Rule {
     apply,
 };
 
-const HOSTS: &str = "127.0.0.1\tlocalhost\n\
-    ::1\t\tlocalhost ip6-localhost ip6-loopback\n\
-    ff02::1\t\tip6-allnodes\n\
-    ff02::2\t\tip6-allrouters\n";
-const NETWORKS: &str = "default\t\t0.0.0.0\nloopback\t127.0.0.0\nlink-local\t169.254.0.0\n";
+/// The files, and the packages whose scripts hold their text.
+const FILES: &[(&str, &str)] = &[
+    ("netbase", "/etc/hosts"),
+    ("netbase", "/etc/networks"),
+    ("kmod", "/etc/modules"),
+];
 
 fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
-    if setup.has("netbase") {
-        setup.write_new("etc/hosts", 0o644, HOSTS)?;
-        setup.write_new("etc/networks", 0o644, NETWORKS)?;
-    }
-    let modules = setup
-        .package("kmod")
-        .and_then(|kmod| here_document(kmod.control.text("postinst")?, "> /etc/modules"));
-    if let Some(text) = modules {
-        setup.write_new("etc/modules", 0o644, text.as_str())?;
+    for (package, path) in FILES {
+        let text = setup
+            .package(package)
+            .and_then(|package| here_document(package.control.text("postinst")?, path));
+        if let Some(text) = text {
+            setup.write_new(path, 0o644, text.as_str())?;
+        }
     }
     Ok(())
 }
 
-/// The body of the here-document a script writes with `cat <<WORD redirection`.
-fn here_document(script: &str, redirection: &str) -> Option<String> {
+/// The body of the here-document that a script writes to `path`, with `cat <<WORD > path` or
+/// `cat > path <<WORD`; after `<<-` leading tabs are not part of it.
+fn here_document(script: &str, path: &str) -> Option<String> {
     let mut lines = script.lines();
-    let word = lines.by_ref().find_map(|line| {
-        let (_, rest) = line.split_once("cat <<")?;
-        let (word, rest) = rest.split_once(char::is_whitespace)?;
-        (rest.trim() == redirection).then(|| word.trim_matches(['\'', '"', '-']).to_owned())
+    let (word, tabs) = lines.by_ref().find_map(|line| {
+        let command = line.trim().strip_prefix("cat ")?;
+        let (before, after) = command.split_once("<<")?;
+        let (word, rest) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
+        let redirection = format!("> {path}");
+        (before.trim() == redirection || rest.trim() == redirection).then(|| {
+            let tabs = word.starts_with('-');
+            (word.trim_matches(['\'', '"', '-']).to_owned(), tabs)
+        })
     })?;
     let mut body = String::new();
     for line in lines {
-        if line.trim() == word {
+        let line = if tabs {
+            line.trim_start_matches('\t')
+        } else {
+            line
+        };
+        if line == word {
             return Some(body);
         }
         body.push_str(line);
@@ -57,12 +67,12 @@ mod tests {
     fn a_here_document_is_read_and_a_lost_one_is_not() {
         let script = "x() {\n  cat <<END > /etc/modules\n# kernel modules\n\nEND\n}\n";
         assert_eq!(
-            here_document(script, "> /etc/modules").as_deref(),
+            here_document(script, "/etc/modules").as_deref(),
             Some("# kernel modules\n\n")
         );
-        assert_eq!(here_document(script, "> /etc/other"), None);
+        assert_eq!(here_document(script, "/etc/other"), None);
         assert_eq!(
-            here_document("cat <<END > /etc/modules\nx\n", "> /etc/modules"),
+            here_document("cat <<END > /etc/modules\nx\n", "/etc/modules"),
             None
         );
     }

@@ -42,10 +42,11 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         .map(|(path, _)| path.as_str().to_owned())
         .collect();
     let mut profiles = Vec::new();
-    let mut seen = String::new();
+    let mut known = Vec::new();
     for path in paths {
         let name = path.rsplit('/').next().unwrap_or_default();
         let profile = parse(name, &setup.text(&path)?.unwrap_or_default());
+        known.push((profile.priority, profile.name.clone()));
         if profile
             .fields
             .get("Default")
@@ -67,9 +68,16 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         )?;
         setup.write_new(&format!("var/lib/pam/{kind}"), 0o644, stack.state.as_str())?;
     }
-    for profile in &profiles {
-        seen.push_str(&format!("{}\n", profile.name));
-    }
+    known.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    let seen: String = known
+        .iter()
+        .map(|(_, name)| {
+            format!(
+                "{name}
+"
+            )
+        })
+        .collect();
     setup.write_new("var/lib/pam/seen", 0o644, seen.as_str())
 }
 
@@ -146,7 +154,7 @@ impl Stack {
                     profile.name,
                     trimmed.join("\n")
                 ));
-                lines.extend(value.lines().map(str::to_owned));
+                lines.extend(value.lines().map(module_line));
             }
             if block == "Primary" {
                 stack.primary = lines;
@@ -201,6 +209,15 @@ impl Stack {
     }
 }
 
+/// A module line as pam-auth-update prints it: control, module, a blank, options.
+fn module_line(line: &str) -> String {
+    let line = line.trim_end();
+    if line.ends_with(".so") {
+        return format!("{line} ");
+    }
+    line.to_owned()
+}
+
 fn push_lines(out: &mut String, lines: &[String]) {
     for line in lines {
         out.push_str(line);
@@ -222,7 +239,7 @@ mod tests {
             .fill("# head\n$auth_primary\nauth\trequisite\tpam_deny.so\n");
         assert_eq!(
             filled,
-            "# head\nauth\t[success=2 default=ignore]\tpam_other.so\n\
+            "# head\nauth\t[success=2 default=ignore]\tpam_other.so \n\
              auth\t[success=1 default=ignore]\tpam_unix.so try_first_pass\n\
              auth\trequisite\tpam_deny.so\n"
         );

@@ -26,6 +26,13 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         setup.input("usr/share/base-passwd", format!("unreadable line `{line}`"))
     })?;
     write(setup, &accounts, accounts.users.len())?;
+    let logs_failures = setup
+        .package("login")
+        .and_then(|login| login.control.text("postinst"))
+        .is_some_and(|script| script.contains("/var/log/faillog"));
+    if logs_failures {
+        setup.write_new("var/log/faillog", 0o644, "")?;
+    }
     for path in ["etc/subuid", "etc/subgid"] {
         setup.write_new(path, 0o644, "")?;
     }
