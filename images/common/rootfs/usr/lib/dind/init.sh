@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# The process that reaps zombies and passes signals on to a whole process group.
+
+# init_present: whether the parent of this shell is such a program already.
+init_present() {
+  [ -r "$dind_root/proc/$PPID/comm" ] || return 1
+  read -r init_comm <"$dind_root/proc/$PPID/comm" || return 1
+  case $init_comm in
+    tini | tini-static | docker-init | catatonit | dumb-init) return 0 ;;
+  esac
+  return 1
+}
+
+# init_enter SCRIPT ARG...: become a child of the init when the image's ENTRYPOINT was bypassed.
+# The subreaper form is used because then the script need not be process 1.
+init_enter() {
+  init_present && return 0
+  case $cfg_init in
+    tini | tini-static) command -v "$cfg_init" >/dev/null 2>&1 && exec "$cfg_init" -s -g -- "$@" ;;
+    dumb-init) command -v dumb-init >/dev/null 2>&1 && exec dumb-init -- "$@" ;;
+    catatonit) command -v catatonit >/dev/null 2>&1 && exec catatonit -g -- "$@" ;;
+    none) return 0 ;;
+  esac
+  warn "no $cfg_init in this image: zombies are not reaped"
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Client entry point: a docker sub-command, or any command in an environment where docker finds its daemon.
+set -eu
+
+lib=${DIND_LIB:-/usr/lib/dind}
+# shellcheck source=images/common/rootfs/usr/lib/dind/log.sh
+. "$lib/log.sh"
+# shellcheck source=images/common/rootfs/usr/lib/dind/client.sh
+. "$lib/client.sh"
+
+if [ $# -eq 0 ]; then
+  set -- sh
+fi
+case $1 in
+  -*) set -- docker "$@" ;;
+  docker) ;;
+  *) if docker help "$1" >/dev/null 2>&1; then set -- docker "$@"; fi ;;
+esac
+client_environment
+exec "$@"

@@ -1,0 +1,343 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# Control groups: make nested containers possible, and keep them inside what the outer engine granted.
+
+# cgroup_scan: the mounts below /sys/fs/cgroup and the paths of this process.
+#   cgroup_v2_root, cgroup_v2_mounted  root field and presence of cgroup2 at /sys/fs/cgroup itself
+#   cgroup_v1_mounts                   lines "ROOT POINT OPTIONS" of the version 1 hierarchies
+#   cgroup_shared                      set when one of those mounts propagates to another namespace
+#   cgroup_v2_path, cgroup_v1_paths    own path; lines ":CONTROLLERS:PATH"
+cgroup_scan() {
+  cgroup_v2_mounted='' cgroup_v2_root='' cgroup_v1_mounts='' cgroup_shared='' cgroup_points=' '
+  cgroup_hybrid=''
+  while read -r _ _ _ root point _ rest; do
+    case $point in
+      /sys/fs/cgroup | /sys/fs/cgroup/*) ;;
+      *) continue ;;
+    esac
+    # The optional fields end at a lone hyphen: proc(5), /proc/PID/mountinfo.
+    options=${rest##* }
+    kind=${rest#*- }
+    case ${kind%% *} in
+      cgroup2)
+        if [ "$point" = /sys/fs/cgroup ]; then
+          cgroup_v2_mounted=1 cgroup_v2_root=$root
+        else
+          cgroup_hybrid=1
+        fi
+        ;;
+      cgroup)
+        cgroup_v1_mounts="$cgroup_v1_mounts$root $point $options
+"
+        cgroup_points="$cgroup_points$point "
+        ;;
+      *) continue ;;
+    esac
+    case $rest in
+      *shared:*-*) cgroup_shared=1 ;;
+    esac
+  done <"$dind_root/proc/self/mountinfo"
+  cgroup_v2_path='' cgroup_v1_paths=''
+  while IFS=: read -r id controllers path; do
+    if [ "$id" = 0 ]; then
+      cgroup_v2_path=$path
+    else
+      cgroup_v1_paths="$cgroup_v1_paths:$controllers:$path
+"
+    fi
+  done <"$dind_root/proc/self/cgroup"
+}
+
+# cgroup_prepare: the whole of it. Leaves the argument for --cgroup-parent in $cgroup_parent, or empty.
+cgroup_prepare() {
+  cgroup_parent=''
+  cgroup_scan
+  if [ -n "$cgroup_v2_mounted" ]; then
+    cgroup_v2_prepare
+  elif [ -n "$cgroup_v1_mounts" ]; then
+    cgroup_v1_prepare
+  else
+    die "no cgroup file system below /sys/fs/cgroup: run with --privileged"
+  fi
+}
+
+# cgroup_private_mounts: nothing that is mounted or unmounted here may show outside.
+cgroup_private_mounts() {
+  [ -n "$cgroup_shared" ] || return 0
+  mount --make-rprivate /sys/fs/cgroup || die "cannot make /sys/fs/cgroup private to this container"
+  cgroup_shared=''
+}
+
+# --- version 2 ---
+
+cgroup_v2_prepare() {
+  case $cgroup_v2_root in
+    /..*)
+      # The mount shows groups above this namespace (-v /sys/fs/cgroup:/sys/fs/cgroup): put our own view on top.
+      cgroup_private_mounts
+      mount -t cgroup2 cgroup2 /sys/fs/cgroup || die "cannot mount a cgroup2 of our own over the host's"
+      report_tried cgroup mounted-view "belonged to a namespace above; mounted again"
+      cgroup_v2_root=/
+      ;;
+  esac
+  cgroup_v2_locate
+  case $cgroup_choice in
+    v2-root)
+      report_decision cgroup v2-root "this is the root of the hierarchy: it needs no leaf and is left alone"
+      return 0
+      ;;
+    lost) die "own control group $cgroup_v2_path is not below /sys/fs/cgroup (its root is $cgroup_v2_root)" ;;
+  esac
+  cgroup_v2_delegate "$dind_root$cgroup_dir"
+  if [ -e "$dind_root$cgroup_dir/memory.oom.group" ]; then
+    # With 1, as Kubernetes sets it, one nested container out of memory would take the daemon with it.
+    { echo 0 >"$dind_root$cgroup_dir/memory.oom.group"; } 2>/dev/null ||
+      report_tried cgroup memory.oom.group "could not be set to 0"
+  fi
+  report_decision cgroup "$cgroup_choice" "$cgroup_reason; controllers: ${cgroup_enabled:-none available}"
+}
+
+# cgroup_v2_locate: own directory in $cgroup_dir, $cgroup_choice and what follows for dockerd.
+cgroup_v2_locate() {
+  cgroup_choice='' cgroup_dir=''
+  # A second start in the same container finds itself in the leaf of the first.
+  path=${cgroup_v2_path%/init}
+  [ "$path" != / ] || path=''
+  case $path in
+    /..*)
+      cgroup_choice=lost
+      return 0
+      ;;
+  esac
+  if [ "$cgroup_v2_root" != / ]; then
+    case $path/ in
+      "$cgroup_v2_root"/*) path=${path#"$cgroup_v2_root"} ;;
+      *)
+        cgroup_choice=lost
+        return 0
+        ;;
+    esac
+  fi
+  cgroup_dir=/sys/fs/cgroup$path
+  if [ ! -d "$dind_root$cgroup_dir" ]; then
+    cgroup_choice=lost
+  elif [ ! -e "$dind_root$cgroup_dir/cgroup.type" ]; then
+    # Only the real root has no cgroup.type: cgroups(7).
+    cgroup_choice=v2-root
+  elif [ -z "$path" ]; then
+    cgroup_choice=v2-private cgroup_reason="/sys/fs/cgroup shows the own group only"
+  else
+    cgroup_choice=v2-host cgroup_reason="host's namespace: containers go below $path"
+    cgroup_parent=$path/docker
+  fi
+}
+
+# cgroup_v2_delegate DIR: processes into a leaf, every controller on for the children.
+# Bounded, because a process may be started in DIR between the two steps (docker exec does it).
+cgroup_v2_delegate() {
+  cgroup_enabled=''
+  if [ ! -d "$1/init" ]; then
+    mkdir "$1/init" 2>/dev/null || die "$1 is read-only: run with --privileged"
+  fi
+  cgroup_wanted=''
+  read -r controllers <"$1/cgroup.controllers" || controllers=''
+  for controller in $controllers; do
+    cgroup_wanted="$cgroup_wanted +$controller"
+  done
+  cgroup_try=0
+  while :; do
+    cgroup_v2_evacuate "$1" "$1/init"
+    if [ -z "$cgroup_left" ]; then
+      { echo "${cgroup_wanted# }" >"$1/cgroup.subtree_control"; } 2>/dev/null || :
+      if cgroup_v2_enabled "$1"; then
+        return 0
+      fi
+    fi
+    cgroup_try=$((cgroup_try + 1))
+    [ $cgroup_try -lt 20 ] || break
+    sleep 0.05
+  done
+  if [ -n "$cgroup_left" ]; then
+    read -r kind <"$1/cgroup.type" || kind=unknown
+    die "cannot empty control group $1 (type $kind), still there: $cgroup_left; 0 is a process of another namespace"
+  fi
+  # Some controller refuses: take those that can be had, and say which cannot.
+  for controller in $controllers; do
+    { echo "+$controller" >"$1/cgroup.subtree_control"; } 2>/dev/null || :
+  done
+  cgroup_v2_enabled "$1" || warn "control group controllers not available to containers:$cgroup_missing"
+}
+
+# cgroup_v2_enabled DIR: compare what is on with what was wanted; the rest in $cgroup_missing.
+cgroup_v2_enabled() {
+  cgroup_missing=''
+  read -r cgroup_enabled <"$1/cgroup.subtree_control" || :
+  for controller in $controllers; do
+    case " $cgroup_enabled " in
+      *" $controller "*) ;;
+      *) cgroup_missing="$cgroup_missing $controller" ;;
+    esac
+  done
+  [ -z "$cgroup_missing" ]
+}
+
+# cgroup_v2_evacuate FROM TO: move every process; those that stay in $cgroup_left.
+cgroup_v2_evacuate() {
+  while read -r pid; do
+    [ "$pid" = 0 ] || { echo "$pid" >"$2/cgroup.procs"; } 2>/dev/null || :
+  done <"$1/cgroup.procs"
+  cgroup_left=''
+  while read -r pid; do
+    cgroup_left="$cgroup_left$pid "
+  done <"$1/cgroup.procs"
+}
+
+# --- version 1 and hybrid ---
+
+# cgroup_v1_own OPTIONS: own path in the hierarchy with these mount options, in $own; status 1 when not a member.
+cgroup_v1_own() {
+  while IFS=: read -r _ controllers path; do
+    [ -n "$controllers" ] || continue
+    case ,$1, in
+      *",${controllers%%,*},"*)
+        own=$path
+        return 0
+        ;;
+    esac
+  done <<END
+$cgroup_v1_paths
+END
+  return 1
+}
+
+# cgroup_v1_case ROOT POINT OPTIONS: what a hierarchy needs, in $need:
+#   nothing   nested paths already exist below the mount
+#   remount   it shows groups above this namespace
+#   bind      it starts at the own group: its processes say /own/path, which must exist here too
+#   parent    it is the host's whole hierarchy: containers go below the own group
+#   unscoped  the same, and the own group is its root: nested kubelets would manage the host's processes
+cgroup_v1_case() {
+  need=nothing
+  cgroup_v1_own "$3" || return 0
+  case $1 in
+    /..*) need=remount ;;
+    /)
+      # release_agent exists in the root of a hierarchy only: cgroups(7).
+      if [ -e "$dind_root$2/release_agent" ]; then
+        if [ "$own" = / ]; then need=unscoped; else need=parent; fi
+      fi
+      ;;
+    *)
+      case $own/ in
+        "$1"/*)
+          case $cgroup_points in
+            *" $2$1 "*) ;;
+            *) need=bind ;;
+          esac
+          ;;
+      esac
+      ;;
+  esac
+}
+
+cgroup_v1_prepare() {
+  layout=v1
+  [ -z "$cgroup_hybrid" ] || layout=hybrid
+  cgroup_dirs='' cgroup_binds='' cgroup_unscoped='' cgroup_remounts='' cgroup_parents=''
+  while read -r root point options; do
+    [ -n "$root" ] || continue
+    cgroup_v1_case "$root" "$point" "$options"
+    case $need in
+      remount) cgroup_remounts="$cgroup_remounts$point $options
+" ;;
+      bind)
+        cgroup_dirs="$cgroup_dirs $point$root"
+        cgroup_binds="$cgroup_binds$point $point$root
+"
+        ;;
+      parent)
+        case ,$options, in
+          *,memory,*) cgroup_parent=$own/docker ;;
+          *) [ -n "$cgroup_parent" ] || cgroup_parent=$own/docker ;;
+        esac
+        ;;
+      unscoped) cgroup_unscoped="$cgroup_unscoped $point" ;;
+    esac
+  done <<END
+$cgroup_v1_mounts
+END
+  if [ -n "$cgroup_remounts$cgroup_binds" ]; then
+    cgroup_private_mounts
+  fi
+  cgroup_v1_remount
+  cgroup_v1_bind
+  if [ -n "$cgroup_parent" ]; then
+    cgroup_v1_drop_unscoped
+    report_decision cgroup "$layout-host" "host's hierarchies are visible: containers go below ${cgroup_parent%/docker}"
+  elif [ -n "$cgroup_binds" ]; then
+    cgroup_v1_drop_unscoped
+    report_decision cgroup "$layout-scoped" "each hierarchy starts at the own group and appears at its own path too"
+  elif [ -n "$cgroup_unscoped" ]; then
+    report_decision cgroup "$layout-root" "this is the root of every hierarchy: left alone"
+  else
+    report_decision cgroup "$layout-private" "own namespace: nested paths exist as they are"
+  fi
+}
+
+cgroup_v1_remount() {
+  while read -r point options; do
+    [ -n "$point" ] || continue
+    # The options of the superblock begin with rw and may carry flags of their own; the controllers are what counts.
+    controllers=''
+    cgroup_v1_controllers "$options"
+    mount -t cgroup -o "$controllers" cgroup "$point" ||
+      die "cannot mount a view of our own over $point ($controllers)"
+    report_tried cgroup "$point" "belonged to a namespace above; mounted again"
+  done <<END
+$cgroup_remounts
+END
+}
+
+# cgroup_v1_controllers OPTIONS: those that select a hierarchy, in $controllers.
+cgroup_v1_controllers() {
+  controllers=''
+  rest=$1,
+  while [ -n "$rest" ]; do
+    word=${rest%%,*}
+    rest=${rest#*,}
+    case $word in
+      rw | ro | xattr | noprefix | clone_children | cpuset_v2_mode | release_agent=* | '') ;;
+      name=*) controllers="$controllers,none,$word" ;;
+      *) controllers="$controllers,$word" ;;
+    esac
+  done
+  controllers=${controllers#,}
+}
+
+cgroup_v1_bind() {
+  [ -n "$cgroup_dirs" ] || return 0
+  # shellcheck disable=SC2086 # a list of paths without blanks: mountinfo escapes them
+  mkdir -p $cgroup_dirs || die "the control groups are read-only: run with --privileged"
+  while read -r from to; do
+    [ -n "$from" ] || continue
+    mount --bind "$from" "$to" || die "cannot bind $from to $to"
+  done <<END
+$cgroup_binds
+END
+}
+
+cgroup_v1_drop_unscoped() {
+  [ -n "$cgroup_unscoped" ] || return 0
+  cgroup_private_mounts
+  for point in $cgroup_unscoped; do
+    if [ "$point" = /sys/fs/cgroup/devices ]; then
+      # runc cannot start a container without it.
+      report_tried cgroup "$point" "not scoped to this container, kept: runc needs it"
+    elif umount "$point" 2>/dev/null; then
+      report_tried cgroup "$point" "not scoped to this container, unmounted"
+    else
+      warn "$point is not scoped to this container and cannot be unmounted"
+      report_tried cgroup "$point" "not scoped to this container, cannot be unmounted"
+    fi
+  done
+}

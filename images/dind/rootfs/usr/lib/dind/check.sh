@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# Whether a daemon can be used, judged from outside of its supervisor.
+
+# state_read: the facts written at the start into state_*.
+state_read() {
+  state_state='' state_socket='' state_data_root='' state_tls_cert='' state_bridge=''
+  [ -r "$run_dir/state" ] || return 1
+  while IFS='=' read -r key value; do
+    case $key in
+      state) state_state=$value ;;
+      socket) state_socket=$value ;;
+      data_root) state_data_root=$value ;;
+      tls_cert) state_tls_cert=$value ;;
+      bridge) state_bridge=$value ;;
+    esac
+  done <"$run_dir/state"
+}
+
+# check_all: the first thing that does not hold in $check_error.
+check_all() {
+  if ! state_read; then
+    check_error="no daemon was started in this container"
+  elif [ "$state_state" != ready ]; then
+    check_error="the daemon is $state_state"
+  elif ! api_answers 5 "$state_socket"; then
+    check_error="no answer on $state_socket"
+  elif [ -n "$state_bridge" ] && [ ! -d "/sys/class/net/$state_bridge" ]; then
+    check_error="network interface $state_bridge is missing"
+  elif ! check_storage; then
+    check_error="$state_data_root cannot be written: is it full?"
+  elif [ -n "$state_tls_cert" ] && ! openssl x509 -noout -checkend 86400 -in "$state_tls_cert" >/dev/null 2>&1; then
+    check_error="$state_tls_cert expires within a day; restart the container to renew it"
+  else
+    check_error=''
+  fi
+  [ -z "$check_error" ]
+}
+
+# check_storage: a small file can be written to the data directory.
+check_storage() {
+  { echo ok >"$state_data_root/.dind-health.$$"; } 2>/dev/null && rm -f "$state_data_root/.dind-health.$$"
+}
+
+# doctor: the report for people, each decision with the advice that belongs to its choice.
+doctor() {
+  jq -r '
+    def advice: {
+      "storage:vfs": "vfs copies whole layers: put a volume on the data directory",
+      "storage:native": "native copies whole layers: put a volume on the data directory",
+      "listeners:plain": "anyone who reaches the port is root here: set DOCKER_TLS_CERTDIR",
+      "cgroup:v2-host": "the outer engine did not unshare the cgroup namespace; limits hold, because containers are below the own group",
+      "security:apparmor-off": "nested containers share the profile of the outer one"
+    };
+    "state: \(.state)  profile: \(.profile)  distribution: \(.distribution)",
+    (.decisions[]
+      | "\(.id): \(.choice)",
+        "  because \(.reason)",
+        (.tried[] | "  tried \(.choice): \(.result)"),
+        (advice["\(.id):\(.choice)"] // empty | "  advice: \(.)")),
+    (.versions | to_entries[] | "\(.key): \(.value)"),
+    (.timings | to_entries[] | "\(.key): \(.value) ms")' "$run_dir/report.json"
+}

@@ -1,0 +1,106 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# What nested networks inherit from the outer one.
+
+# network_interface: the interface of the default route in $interface; status 1 when there is none.
+network_interface() {
+  interface=''
+  if [ -r "$dind_root/proc/net/route" ]; then
+    while read -r name destination _ _ _ _ _ mask _; do
+      if [ "$destination:$mask" = 00000000:00000000 ]; then
+        interface=$name
+        return 0
+      fi
+    done <"$dind_root/proc/net/route"
+  fi
+  [ -r "$dind_root/proc/net/ipv6_route" ] || return 1
+  while read -r destination length _ _ _ _ _ _ _ name; do
+    if [ "$destination:$length" = 00000000000000000000000000000000:00 ] && [ "$name" != lo ]; then
+      interface=$name
+      return 0
+    fi
+  done <"$dind_root/proc/net/ipv6_route"
+  return 1
+}
+
+# network_mtu: the MTU nested networks have to keep to, in $mtu; empty when nothing says.
+network_mtu() {
+  mtu='' mtu_reason='no default route'
+  if [ -n "${DIND_MTU:-}" ]; then
+    mtu=$DIND_MTU mtu_reason='DIND_MTU'
+  elif [ -n "${DOCKERD_MTU:-}" ]; then
+    mtu=$DOCKERD_MTU mtu_reason='DOCKERD_MTU'
+  elif [ -n "${MTU:-}" ]; then
+    mtu=$MTU mtu_reason='MTU'
+  elif network_interface && [ -r "$dind_root/sys/class/net/$interface/mtu" ]; then
+    read -r mtu <"$dind_root/sys/class/net/$interface/mtu"
+    mtu_reason="of $interface, which has the default route"
+    return 0
+  fi
+  [ -z "$mtu" ] || is_number "$mtu" || die "$mtu_reason must be a number, not '$mtu'"
+}
+
+# network_resolvers: whether nested containers of the default bridge are left without a resolver of the outer
+# network: dockerd drops loopback addresses from their resolv.conf and falls back to public servers.
+network_resolvers() {
+  resolvers_usable='' resolvers_loopback=''
+  [ -r "$dind_root/etc/resolv.conf" ] || return 0
+  while read -r key address _; do
+    [ "$key" = nameserver ] || continue
+    case $address in
+      127.* | ::1) resolvers_loopback="$resolvers_loopback $address" ;;
+      *) resolvers_usable="$resolvers_usable $address" ;;
+    esac
+  done <"$dind_root/etc/resolv.conf"
+}
+
+# network_prepare ARG...: flags for dockerd, one decision.
+network_prepare() {
+  network_mtu
+  network_reason="MTU $mtu $mtu_reason"
+  if [ -z "$mtu" ]; then
+    network_choice=default network_reason="MTU not set: $mtu_reason"
+  elif args_value mtu '' "$@"; then
+    network_choice="mtu $arg_value" network_reason="--mtu is in the arguments"
+  else
+    network_choice="mtu $mtu"
+    if [ "$mtu" != 1500 ]; then
+      if config_has mtu; then
+        case $mtu_reason in
+          of\ *) network_reason="$network_reason, but the configuration file sets one" ;;
+          *)
+            engine_overrides="$engine_overrides mtu"
+            flag_add mtu "$mtu" || :
+            ;;
+        esac
+      else
+        flag_add mtu "$mtu" || :
+      fi
+      if ! config_has default-network-opts && ! args_value default-network-opt '' "$@"; then
+        flag_add default-network-opt "bridge=com.docker.network.driver.mtu=$mtu" ||
+          report_tried network default-network-opt "unknown to this dockerd: new networks need their own MTU option"
+      fi
+    fi
+  fi
+  network_resolvers
+  if [ -n "$resolvers_loopback" ] && [ -z "$resolvers_usable$cfg_dns" ]; then
+    report_tried network "resolver$resolvers_loopback" \
+      "loopback only: containers of the default bridge do not get it; set DIND_DNS, or use a network of their own"
+  fi
+  for name in HTTP_PROXY HTTPS_PROXY http_proxy https_proxy; do
+    case $name in
+      HTTP_PROXY) value=${HTTP_PROXY:-} ;;
+      HTTPS_PROXY) value=${HTTPS_PROXY:-} ;;
+      http_proxy) value=${http_proxy:-} ;;
+      https_proxy) value=${https_proxy:-} ;;
+    esac
+    [ -n "$value" ] || continue
+    redact "$value"
+    report_tried network "$name" "dockerd uses $redacted"
+  done
+  if [ -n "${DOCKER_REGISTRY_MIRROR:-}" ]; then
+    redact "$DOCKER_REGISTRY_MIRROR"
+    report_tried network DOCKER_REGISTRY_MIRROR "dockerd uses $redacted"
+  fi
+  report_decision network "$network_choice" "$network_reason"
+}

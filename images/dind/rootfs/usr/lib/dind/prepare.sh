@@ -1,0 +1,78 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# Everything between "this container is a daemon" and the start of dockerd.
+
+# shellcheck source=images/dind/rootfs/usr/lib/dind/engine.sh
+. "$lib/engine.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/cgroup.sh
+. "$lib/cgroup.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/iptables.sh
+. "$lib/iptables.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/network.sh
+. "$lib/network.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/security.sh
+. "$lib/security.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/lock.sh
+. "$lib/lock.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/storage.sh
+. "$lib/storage.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/tls.sh
+. "$lib/tls.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/listen.sh
+. "$lib/listen.sh"
+
+# die_hook REASON: the report of a start that failed is the one most wanted.
+die_hook() {
+  log_quiet=1
+  [ -d "$cfg_run_dir" ] || return 0
+  report_decision failure start "$1"
+  state_write state=failed
+  report_write failed
+}
+
+# prepare_container ARG...: what any nested engine needs, whoever starts it.
+prepare_container() {
+  mkdir -p "$cfg_run_dir" || die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
+  rm -f "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
+  [ "$(id -u)" = 0 ] || die "dockerd of this image needs root"
+  can_mount || die "this container may not mount: run it with --privileged"
+  state_write state=starting
+  engine_help_begin
+  phase_begin
+  security_prepare
+  # Volumes with shared propagation in nested containers need a shared root.
+  mount --make-rshared / || die "cannot make / a shared mount"
+  cgroup_prepare
+  phase_end container
+  phase_begin
+  iptables_prepare "$@"
+  phase_end iptables
+}
+
+# prepare_daemon DEFAULTS ARG...: flags for dockerd, with the default listeners when DEFAULTS is not empty.
+prepare_daemon() {
+  prepare_defaults=$1
+  shift
+  lock_take
+  # The certificates first: the list of dockerd's flags, asked for in the background, is needed only after them.
+  listen_prepare "$prepare_defaults" "$@"
+  phase_begin
+  storage_prepare "$@"
+  phase_end storage
+  network_prepare "$@"
+  if [ -n "$cgroup_v2_mounted" ] && ! engine_has default-cgroupns-mode; then
+    die "this host has cgroup v2 only, which Docker before 20.10 cannot use: take an image with 20.10 or newer"
+  fi
+  if [ -n "$cgroup_parent" ] && [ -z "$config_cgroup_parent" ] && ! args_value cgroup-parent '' "$@"; then
+    flag_add cgroup-parent "$cgroup_parent"
+  fi
+  bridge=docker0
+  if args_value bridge b "$@"; then
+    bridge=$arg_value
+  fi
+  if [ "$bridge" = none ] || config_has bridge; then
+    bridge=''
+  fi
+  engine_environment "$@"
+  engine_config_override
+}

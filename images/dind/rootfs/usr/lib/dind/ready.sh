@@ -1,0 +1,18 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# Whether the daemon answers, without a loop of clients.
+
+# api_answers SECONDS SOCKET: the versions of the daemon's parts, lines "NAME VERSION", in $api_versions. dockerd opens
+# its socket before it serves, so one client simply waits there.
+api_answers() {
+  api_versions=$(
+    unset DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONTEXT DOCKER_TLS
+    exec timeout "$1" docker -H "unix://$2" version \
+      --format '{{range .Server.Components}}{{.Name}} {{.Version}}{{println}}{{end}}' 2>/dev/null
+  )
+}
+
+# state_write KEY=VALUE...: facts for dindctl, put in place by one rename.
+state_write() {
+  printf '%s\n' "$@" >"$cfg_run_dir/state.new" && mv "$cfg_run_dir/state.new" "$cfg_run_dir/state"
+}

@@ -1,0 +1,47 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# Whether this container is to be a daemon or a client of another one.
+
+# can_administer: CAP_SYS_ADMIN (bit 21) in the effective set; without it nothing can be mounted.
+can_administer() {
+  while read -r name value; do
+    if [ "$name" = CapEff: ]; then
+      # The sixth hexadecimal digit from the right holds bits 20 to 23.
+      value=${value%?????}
+      case ${value#"${value%?}"} in
+        [2367abefABEF]) return 0 ;;
+      esac
+      return 1
+    fi
+  done <"$dind_root/proc/self/status"
+  return 1
+}
+
+# can_mount: the capability, and a mount that is really made: seccomp and LSMs refuse it as well.
+can_mount() {
+  can_administer || return 1
+  mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null || return 1
+  mount -t tmpfs -o size=4k tmpfs "$cfg_run_dir/mount-probe" 2>/dev/null || return 1
+  umount "$cfg_run_dir/mount-probe"
+}
+
+# role_decide FORM: daemon or client in $role, the ground in $role_reason.
+role_decide() {
+  case $1 in
+    daemon | dockerd)
+      role=daemon role_reason="the arguments ask for dockerd"
+      return 0
+      ;;
+  esac
+  if [ -n "${DOCKER_HOST:-}" ]; then
+    redact "$DOCKER_HOST"
+    role=client role_reason="DOCKER_HOST is $redacted"
+  elif client_certificates && [ ! -e "$dind_root$DOCKER_TLS_CERTDIR/ca/key.pem" ] &&
+    [ ! -e "$dind_root$DOCKER_TLS_CERTDIR/server/key.pem" ]; then
+    role=client role_reason="only a client certificate in $DOCKER_TLS_CERTDIR"
+  elif can_mount; then
+    role=daemon role_reason="this container may mount"
+  else
+    role=client role_reason="this container may not mount"
+  fi
+}

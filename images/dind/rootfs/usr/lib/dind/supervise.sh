@@ -1,0 +1,232 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# dockerd in a session of its own, the user's command in the foreground, and an ordered end for both.
+#
+# A POSIX shell that waits for a foreground command runs its traps only afterwards, and a background job would lose
+# the terminal and have SIGINT ignored. So the command stays in the foreground, and a watcher, which the group signal
+# of the init reaches as well, does what has to be done while it runs.
+#
+# Within the stop timeout (10 s): the command has 40 %, nested containers have the grace (2 s) after dockerd was told
+# to stop, and dockerd itself has until 90 %.
+
+stop_signal='' enforcer_pid=''
+
+# ready_announce: what is known once the daemon answers.
+ready_announce() {
+  now_ms
+  ready_total=$((now - begun))
+  while read -r name version; do
+    case $name in
+      Engine) report_version dockerd "$version" ;;
+      containerd | runc) report_version "$name" "$version" ;;
+    esac
+  done <<END
+$api_versions
+END
+  report_timing dockerd "$ready_after"
+  report_timing ready "$ready_total"
+  report_write ready
+  state_write state=ready "socket=$socket" "data_root=$data_root" "tls_cert=$tls_cert" "bridge=$bridge"
+  log "ready after $ready_total ms"
+}
+
+# start_failure STATUS: why dockerd_wait_ready gave up, in $failure.
+start_failure() {
+  case $1 in
+    2) failure="dockerd did not answer within $cfg_start_timeout s (DIND_START_TIMEOUT)" ;;
+    *) failure="dockerd ended with status $dockerd_status before it was ready" ;;
+  esac
+}
+
+# --- dockerd is what the container is for ---
+
+# run_daemon ARG...: ends with the status of dockerd.
+run_daemon() {
+  trap 'daemon_stop' TERM INT QUIT
+  trap 'kill -HUP $dockerd_pid 2>/dev/null' HUP
+  trap 'kill -USR1 $dockerd_pid 2>/dev/null' USR1
+  attempt=1
+  while :; do
+    rm -f "$cfg_run_dir/ready"
+    report_write starting
+    dockerd_begin "$@"
+    daemon_watch_start &
+    starter_pid=$!
+    # A signal may have come before there was anything to stop.
+    [ -z "$stop_signal" ] || daemon_stop
+    dockerd_reap
+    kill "$starter_pid" 2>/dev/null
+    if [ -n "$stop_signal" ] || [ -e "$cfg_run_dir/ready" ]; then
+      break
+    fi
+    start_failure 1
+    if ! dockerd_retry; then
+      die "$failure"
+    fi
+    warn "$failure; attempt $((attempt + 1)) of $cfg_start_attempts"
+    attempt=$((attempt + 1))
+    sleep 1
+  done
+  [ -z "$enforcer_pid" ] || kill -KILL "$enforcer_pid" 2>/dev/null
+  nested_kill
+  log "dockerd ended with status $dockerd_status"
+  state_write state=stopped
+  exit "$dockerd_status"
+}
+
+# daemon_watch_start: beside dockerd, until it is ready. Out of time, it ends the daemon, and so the container.
+daemon_watch_start() {
+  exec 9>&-
+  trap 'exit 0' TERM
+  trap '' INT QUIT HUP USR1
+  watch_status=0
+  dockerd_wait_ready || watch_status=$?
+  case $watch_status in
+    0)
+      true >"$cfg_run_dir/ready"
+      ready_announce
+      ;;
+    2)
+      start_failure 2
+      warn "$failure"
+      kill -TERM "$dockerd_pid" 2>/dev/null
+      ;;
+  esac
+}
+
+daemon_stop() {
+  stop_signal=TERM
+  if [ -n "$dockerd_pid" ] && [ -z "$enforcer_pid" ]; then
+    dockerd_end $((cfg_stop_timeout * 9 / 10))
+  fi
+}
+
+# --- dockerd serves a command ---
+
+# run_command WORD...: the command when the daemon is ready; ends with its status.
+run_command() {
+  trap 'stop_signal=TERM' TERM HUP
+  trap 'stop_signal=INT' INT QUIT
+  attempt=1
+  while :; do
+    dockerd_begin
+    start_status=0
+    dockerd_wait_ready || start_status=$?
+    case $start_status in
+      0) break ;;
+      1) dockerd_reap ;;
+      *)
+        dockerd_end $((cfg_stop_timeout * 9 / 10))
+        dockerd_reap
+        ;;
+    esac
+    case $stop_signal in
+      TERM) exit 143 ;;
+      INT) exit 130 ;;
+    esac
+    start_failure $start_status
+    if [ $start_status != 1 ] || ! dockerd_retry; then
+      [ -z "$log_file" ] || tail -n 40 "$log_file" >&2
+      die "$failure"
+    fi
+    warn "$failure; attempt $((attempt + 1)) of $cfg_start_attempts"
+    attempt=$((attempt + 1))
+    sleep 1
+  done
+  ready_announce
+  rm -f "$cfg_run_dir/command.pid" "$cfg_run_dir/stop"
+  command_watch &
+  watcher_pid=$!
+  # A trap that does something is reset in the command, where an ignored signal would stay ignored.
+  trap : TERM INT QUIT HUP USR1 USR2
+  # The small shell says its number, keeps it over exec, and leaves the terminal and stdin alone.
+  # shellcheck disable=SC2016 # expanded there
+  sh -c 'echo $$ >"$0"; exec "$@"' "$cfg_run_dir/command.pid" "$@" 9>&-
+  command_status=$?
+  kill -KILL "$watcher_pid" 2>/dev/null
+  command_limit
+  dockerd_end "$limit"
+  dockerd_reap
+  kill -KILL "$enforcer_pid" 2>/dev/null
+  nested_kill
+  state_write state=stopped
+  exit $command_status
+}
+
+# command_limit: seconds left for dockerd in $limit, less what the command took after the stop signal.
+command_limit() {
+  limit=$((cfg_stop_timeout * 9 / 10))
+  if [ -s "$cfg_run_dir/stop" ]; then
+    read -r stop_began <"$cfg_run_dir/stop"
+    now_ms
+    limit=$((limit - (now - stop_began) / 1000))
+  fi
+}
+
+# command_watch: beside the command. Says when the daemon is gone, and makes a stop signal end the command.
+command_watch() {
+  exec 9>&- </dev/null
+  trap 'command_stop; exit 0' TERM
+  trap '' INT QUIT HUP
+  watch_said=''
+  while :; do
+    sleep 2 >/dev/null 2>&1 &
+    wait $!
+    if [ -z "$watch_said" ] && ! dockerd_alive; then
+      warn "dockerd has ended while the command runs${log_file:+; see $log_file}"
+      watch_said=1
+    fi
+  done
+}
+
+# command_stop: the init has sent TERM to its group. A command that left the group, as an interactive shell does, gets
+# it here; one that ignores TERM, as such a shell also does, gets HUP; what is left at the limit is killed.
+command_stop() {
+  trap '' TERM
+  now_ms
+  echo "$now" >"$cfg_run_dir/stop"
+  pid=''
+  read -r pid 2>/dev/null <"$cfg_run_dir/command.pid" || return 0
+  process_group "$$"
+  own_group=$group
+  process_group "$pid" || return 0
+  if [ "$group" != "$own_group" ]; then
+    kill -TERM "$pid" 2>/dev/null
+  fi
+  if ignores_term "$pid"; then
+    kill -HUP "$pid" 2>/dev/null
+  fi
+  stop_until=$((now + cfg_stop_timeout * 400))
+  while [ -d "/proc/$pid" ]; do
+    now_ms
+    if [ "$now" -ge $stop_until ]; then
+      warn "the command does not end, killing it"
+      kill -KILL "$pid" 2>/dev/null
+      return 0
+    fi
+    sleep 0.1 >/dev/null 2>&1
+  done
+}
+
+# process_group PID: its process group in $group: the third field after the name in parentheses, proc(5).
+process_group() {
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+  stat=${stat##*) }
+  stat=${stat#* * }
+  group=${stat%% *}
+}
+
+# ignores_term PID: bit 14 of SigIgn in its status, proc(5).
+ignores_term() {
+  while read -r key value; do
+    if [ "$key" = SigIgn: ]; then
+      # The fourth hexadecimal digit from the right holds signals 13 to 16.
+      value=${value%???}
+      case ${value#"${value%?}"} in
+        [2367abef]) return 0 ;;
+      esac
+      return 1
+    fi
+  done 2>/dev/null <"/proc/$1/status"
+  return 1
+}

@@ -1,0 +1,277 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
+# Certificates for the TCP listener, laid out as docker:dind does: {ca,server,client}/{ca,cert,key}.pem.
+# Private keys are kept; a certificate is issued again when it is missing, about to expire, or lacks a name.
+
+# tls_names: every name and address this container answers to, in $tls_san, in openssl's syntax.
+tls_names() {
+  tls_san=' DNS:docker DNS:localhost IP:127.0.0.1 IP:::1 '
+  read -r name <"$dind_root/proc/sys/kernel/hostname" && tls_name_add "DNS:$name"
+  own_name=$name
+  if [ -r "$dind_root/etc/hosts" ]; then
+    while read -r address names; do
+      case " $names " in
+        *[!A-Za-z0-9.\ _-]*) ;;
+        *" $own_name "*)
+          for name in $names; do
+            tls_name_add "DNS:$name"
+          done
+          ;;
+      esac
+    done <"$dind_root/etc/hosts"
+  fi
+  for address in $(ip -o addr show); do
+    case $address in
+      # The word after inet or inet6 is the only one of the form ADDRESS/LENGTH with a digit or colon before it.
+      *[0-9:]/[0-9]*) tls_name_add "IP:${address%/*}" ;;
+    esac
+  done
+  tls_saved_ifs=$IFS
+  IFS=' ,'
+  for name in ${DOCKER_TLS_SAN:-}; do
+    IFS=$tls_saved_ifs
+    tls_name_add "$name"
+  done
+  IFS=$tls_saved_ifs
+  tls_san=${tls_san# }
+  tls_san=${tls_san% }
+}
+
+tls_name_add() {
+  case $1 in
+    DNS: | IP:) ;;
+    DNS:*[!A-Za-z0-9.*_-]*) ;;
+    *)
+      case $tls_san in
+        *" $1 "*) ;;
+        *) tls_san="$tls_san$1 " ;;
+      esac
+      ;;
+  esac
+}
+
+# tls_serial: a random serial number in $serial: 122 random bits, without a fork.
+tls_serial() {
+  read -r uuid <"/proc/sys/kernel/random/uuid"
+  tls_saved_ifs=$IFS
+  IFS=-
+  # shellcheck disable=SC2086 # split at the hyphens
+  set -- $uuid
+  IFS=$tls_saved_ifs
+  serial=0x$1$2$3$4$5
+}
+
+# tls_prepare DIR: certificates ready in DIR, or the reason why not.
+tls_prepare() {
+  command -v openssl >/dev/null 2>&1 || die "openssl is not in this image; set DOCKER_TLS_CERTDIR= for plain TCP"
+  tls_dir=$1
+  if [ ! -e "$tls_dir/ca/key.pem" ] && [ -s "$tls_dir/server/ca.pem" ] && [ -s "$tls_dir/server/cert.pem" ] &&
+    [ -s "$tls_dir/server/key.pem" ]; then
+    tls_verify_given
+    return 0
+  fi
+  if [ ! -e "$tls_dir/ca/key.pem" ]; then
+    for part in ca/cert.pem server/ca.pem server/cert.pem server/key.pem; do
+      [ ! -e "$tls_dir/$part" ] ||
+        die "$tls_dir has $part but neither ca/key.pem nor all of server/{ca,cert,key}.pem: \
+bring your own server files complete, or none"
+    done
+  fi
+  # Keys are made with no permission for others from the first byte.
+  tls_umask=$(umask)
+  umask 077
+  tls_issue
+  umask "$tls_umask"
+}
+
+# tls_verify_given: certificates brought by the user are checked and never written.
+tls_verify_given() {
+  openssl verify -CAfile "$tls_dir/server/ca.pem" "$tls_dir/server/cert.pem" >/dev/null ||
+    die "$tls_dir/server/cert.pem is not valid under $tls_dir/server/ca.pem"
+  openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$tls_dir/server/cert.pem" >/dev/null ||
+    warn "$tls_dir/server/cert.pem expires within $cfg_tls_renew_days days"
+  report_decision tls given "certificates in $tls_dir/server verified, nothing written"
+}
+
+# tls_fresh FILE: whether a certificate is there and far from its end.
+tls_fresh() {
+  [ -s "$1" ] && openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$1" >/dev/null 2>&1
+}
+
+# tls_config FILE: the sections for one authority and two certificates. One configuration serves every call, so
+# that the distribution's openssl.cnf does not matter.
+tls_config() {
+  tls_list=''
+  for name in $tls_san; do
+    tls_list="${tls_list:+$tls_list,}$name"
+  done
+  cat >"$1" <<END
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = dind
+[ca]
+basicConstraints = critical,CA:TRUE,pathlen:0
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature${tls_encipher}
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = $tls_list
+[client]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+END
+}
+
+# tls_request WHAT ARG...: openssl req with the key of WHAT, made on the way when there is none. The key is renamed
+# into place only when openssl ended well.
+tls_request() {
+  what=$1
+  shift
+  if [ -s "$tls_dir/$what/key.pem" ]; then
+    openssl req -new -key "$tls_dir/$what/key.pem" -subj "/CN=dind $what" -config "$tls_work/config" "$@" \
+      2>"$tls_work/$what.log"
+    return
+  fi
+  # shellcheck disable=SC2086 # the algorithm is several words
+  openssl req -new $tls_algorithm -nodes -keyout "$tls_work/$what.key" -subj "/CN=dind $what" \
+    -config "$tls_work/config" "$@" 2>"$tls_work/$what.log"
+}
+
+# tls_sign WHAT: the certificate of WHAT from its request.
+tls_sign() {
+  tls_serial
+  openssl x509 -req -sha256 -in "$tls_work/$1.csr" -CA "$tls_work/ca.crt" -CAkey "$tls_work/ca.sign" \
+    -set_serial "$serial" -days "$cfg_tls_days" -extfile "$tls_work/config" -extensions "$1" \
+    -out "$tls_work/$1.crt" 2>>"$tls_work/$1.log"
+}
+
+tls_failed() {
+  die "openssl cannot make the $1 certificate in $tls_dir: $(tail -n 1 "$tls_work/$1.log" 2>/dev/null)"
+}
+
+# tls_issue: at most five calls of openssl, two at a time; none at all when everything is still good.
+tls_issue() {
+  case $cfg_tls_key in
+    rsa) tls_algorithm='-newkey rsa:3072' tls_encipher=,keyEncipherment ;;
+    *) tls_algorithm='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1' tls_encipher='' ;;
+  esac
+  tls_names
+  tls_work=$cfg_run_dir/tls
+  rm -rf "$tls_work"
+  mkdir -p "$tls_work" "$tls_dir/ca" "$tls_dir/server" "$tls_dir/client" ||
+    die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
+  chmod 0755 "$tls_dir/server"
+  tls_old_san=''
+  if [ -s "$tls_dir/server/san" ]; then
+    read -r tls_old_san <"$tls_dir/server/san" || :
+  fi
+  tls_config "$tls_work/config"
+
+  tls_new_ca=1 tls_new_server=1 tls_new_client=1
+  if [ -s "$tls_dir/ca/key.pem" ] && tls_fresh "$tls_dir/ca/cert.pem"; then
+    tls_new_ca=''
+    [ "$tls_old_san" != "$tls_san" ] || [ ! -s "$tls_dir/server/key.pem" ] ||
+      ! tls_fresh "$tls_dir/server/cert.pem" || tls_new_server=''
+    [ ! -s "$tls_dir/client/key.pem" ] || ! tls_fresh "$tls_dir/client/cert.pem" || tls_new_client=''
+  fi
+
+  tls_pids=''
+  if [ -n "$tls_new_server" ]; then
+    tls_request server -out "$tls_work/server.csr" &
+    tls_pids="$tls_pids server:$!"
+  fi
+  if [ -n "$tls_new_client" ]; then
+    tls_request client -out "$tls_work/client.csr" &
+    tls_pids="$tls_pids client:$!"
+  fi
+  if [ -n "$tls_new_ca" ]; then
+    tls_serial
+    tls_request ca -x509 -sha256 -set_serial "$serial" -days "$cfg_tls_days" -extensions ca \
+      -out "$tls_work/ca.crt" || tls_failed ca
+  else
+    cp "$tls_dir/ca/cert.pem" "$tls_work/ca.crt"
+  fi
+  tls_wait
+  # The signing key is read from where it is: already in place, or still in the work directory.
+  if [ -s "$tls_work/ca.key" ]; then
+    ln -sf "$tls_work/ca.key" "$tls_work/ca.sign"
+  else
+    ln -sf "$tls_dir/ca/key.pem" "$tls_work/ca.sign"
+  fi
+  if [ -n "$tls_new_server" ]; then
+    tls_sign server &
+    tls_pids="$tls_pids server:$!"
+  fi
+  if [ -n "$tls_new_client" ]; then
+    tls_sign client &
+    tls_pids="$tls_pids client:$!"
+  fi
+  tls_wait
+  tls_install
+}
+
+# tls_wait: the end of every call in $tls_pids.
+tls_wait() {
+  for job in $tls_pids; do
+    wait "${job#*:}" || tls_failed "${job%:*}"
+  done
+  tls_pids=''
+}
+
+# tls_place FILE TARGET MODE: put in place by one rename, on the file system of the target.
+tls_place() {
+  if ! { cp "$1" "$2.new" && chmod "$3" "$2.new" && mv -f "$2.new" "$2"; }; then
+    die "cannot write $2"
+  fi
+}
+
+tls_install() {
+  if [ -n "$tls_new_ca" ]; then
+    [ ! -s "$tls_work/ca.key" ] || tls_place "$tls_work/ca.key" "$tls_dir/ca/key.pem" 0600
+    tls_place "$tls_work/ca.crt" "$tls_dir/ca/cert.pem" 0644
+  fi
+  for what in server client; do
+    case $what in
+      server) [ -n "$tls_new_server" ] || continue ;;
+      client) [ -n "$tls_new_client" ] || continue ;;
+    esac
+    [ ! -s "$tls_work/$what.key" ] || tls_place "$tls_work/$what.key" "$tls_dir/$what/key.pem" 0600
+    tls_place "$tls_work/ca.crt" "$tls_dir/$what/ca.pem" 0644
+    tls_place "$tls_work/$what.crt" "$tls_dir/$what/cert.pem" 0644
+  done
+  if [ -n "$tls_new_server" ]; then
+    printf '%s\n' "$tls_san" >"$tls_dir/server/san"
+    chmod 0644 "$tls_dir/server/san"
+  fi
+  rm -rf "$tls_work"
+  tls_client_access
+  tls_made=''
+  [ -z "$tls_new_ca" ] || tls_made="$tls_made ca"
+  [ -z "$tls_new_server" ] || tls_made="$tls_made server"
+  [ -z "$tls_new_client" ] || tls_made="$tls_made client"
+  if [ -n "$tls_made" ]; then
+    report_decision tls "$cfg_tls_key" "issued:$tls_made, for $cfg_tls_days days, in $tls_dir"
+  else
+    report_decision tls "$cfg_tls_key" "certificates in $tls_dir are still good"
+  fi
+}
+
+# tls_client_access: the client's key for a group, or with the mode that was asked for. Never for the world by default.
+tls_client_access() {
+  tls_mode=${cfg_tls_client_mode:-0600}
+  if [ -n "$cfg_tls_client_gid" ]; then
+    chgrp "$cfg_tls_client_gid" "$tls_dir/client/key.pem" ||
+      die "DIND_TLS_CLIENT_GID: cannot give $tls_dir/client/key.pem to group $cfg_tls_client_gid"
+    tls_mode=${cfg_tls_client_mode:-0640}
+  fi
+  chmod "$tls_mode" "$tls_dir/client/key.pem" || die "cannot set mode $tls_mode on $tls_dir/client/key.pem"
+}

@@ -1,0 +1,97 @@
+#!/bin/sh
+# Entry point of the image: decides between daemon, daemon with a command, and command alone; see images/README.md.
+# No `set -e`: every step names its own failure.
+set -u
+
+lib=${DIND_LIB:-/usr/lib/dind}
+# shellcheck source=images/common/rootfs/usr/lib/dind/log.sh
+. "$lib/log.sh"
+# shellcheck source=images/common/rootfs/usr/lib/dind/config.sh
+. "$lib/config.sh"
+# shellcheck source=images/common/rootfs/usr/lib/dind/report.sh
+. "$lib/report.sh"
+# shellcheck source=images/common/rootfs/usr/lib/dind/client.sh
+. "$lib/client.sh"
+# shellcheck source=images/common/rootfs/usr/lib/dind/init.sh
+. "$lib/init.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/args.sh
+. "$lib/args.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/role.sh
+. "$lib/role.sh"
+
+now_ms
+begun=$now
+config_load
+args_form "$@"
+
+# A word that is no program here but a sub-command of docker stands for `docker WORD`, as in docker:dind.
+if [ "$form" = command ] && ! command -v "$1" >/dev/null 2>&1 && docker help "$1" >/dev/null 2>&1; then
+  set -- docker "$@"
+  form=docker
+fi
+
+alone=''
+if [ "$form" = command ] && ! is_on "$cfg_wait"; then
+  alone=1
+fi
+role_decide "$form"
+if [ "$role" = client ]; then
+  client_environment
+  alone=1
+fi
+if [ -n "$alone" ]; then
+  exec "$@"
+fi
+
+init_enter "$0" "$@"
+case $form in
+  docker | command) log_quiet=${DIND_QUIET-1} ;;
+esac
+# shellcheck source=images/dind/rootfs/usr/lib/dind/ready.sh
+. "$lib/ready.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/prepare.sh
+. "$lib/prepare.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/dockerd.sh
+. "$lib/dockerd.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/supervise.sh
+. "$lib/supervise.sh"
+
+# daemon_prepare DEFAULTS ARG...: the container and the flags, for these arguments of dockerd.
+daemon_prepare() {
+  report_decision role daemon "$role_reason"
+  daemon_defaults=$1
+  shift
+  engine_config_read "$@"
+  engine_locate "$@"
+  prepare_container "$@"
+  prepare_daemon "$daemon_defaults" "$@"
+}
+
+set -f
+case $form in
+  daemon)
+    # shellcheck disable=SC2086 # a list of words, as jieyu/dind takes it
+    set -- "$@" ${DOCKER_ARGS:-}
+    set +f
+    daemon_prepare defaults "$@"
+    log_choose stderr
+    run_daemon "$@"
+    ;;
+  dockerd)
+    set +f
+    shift
+    daemon_prepare '' "$@"
+    log_choose stderr
+    run_daemon "$@"
+    ;;
+  *)
+    # shellcheck disable=SC2086 # a list of words
+    daemon_prepare defaults ${DOCKER_ARGS:-}
+    for word in ${DOCKER_ARGS:-}; do
+      dockerd_flags="$dockerd_flags$word$engine_newline"
+    done
+    set +f
+    log_choose /var/log/dind/dockerd.log
+    run_command "$@"
+    ;;
+esac
