@@ -68,6 +68,16 @@ cgroup_private_mounts() {
   cgroup_shared=''
 }
 
+# cgroup_view TYPE OPTIONS POINT: this namespace's view of a hierarchy, put over the one at POINT. Through a bind mount,
+# because the kernel refuses to mount a file system directly on top of itself.
+cgroup_view() {
+  mkdir -p "$cfg_run_dir/view"
+  if ! { mount -t "$1" -o "$2" "$1" "$cfg_run_dir/view" && mount --bind "$cfg_run_dir/view" "$3"; }; then
+    die "cannot put a view of our own over $3 ($2)"
+  fi
+  umount "$cfg_run_dir/view"
+}
+
 # --- version 2 ---
 
 cgroup_v2_prepare() {
@@ -75,7 +85,7 @@ cgroup_v2_prepare() {
     /..*)
       # The mount shows groups above this namespace (-v /sys/fs/cgroup:/sys/fs/cgroup): put our own view on top.
       cgroup_private_mounts
-      mount -t cgroup2 cgroup2 /sys/fs/cgroup || die "cannot mount a cgroup2 of our own over the host's"
+      cgroup_view cgroup2 rw /sys/fs/cgroup
       report_tried cgroup mounted-view "belonged to a namespace above; mounted again"
       cgroup_v2_root=/
       ;;
@@ -287,11 +297,8 @@ END
 cgroup_v1_remount() {
   while read -r point options; do
     [ -n "$point" ] || continue
-    # The options of the superblock begin with rw and may carry flags of their own; the controllers are what counts.
-    controllers=''
     cgroup_v1_controllers "$options"
-    mount -t cgroup -o "$controllers" cgroup "$point" ||
-      die "cannot mount a view of our own over $point ($controllers)"
+    cgroup_view cgroup "$controllers" "$point"
     report_tried cgroup "$point" "belonged to a namespace above; mounted again"
   done <<END
 $cgroup_remounts

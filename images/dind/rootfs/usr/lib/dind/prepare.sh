@@ -40,9 +40,9 @@ prepare_container() {
   engine_help_begin
   phase_begin
   security_prepare
+  cgroup_prepare
   # Volumes with shared propagation in nested containers need a shared root.
   mount --make-rshared / || die "cannot make / a shared mount"
-  cgroup_prepare
   phase_end container
   phase_begin
   iptables_prepare "$@"
