@@ -223,7 +223,7 @@ ignores_term() {
       # The fourth hexadecimal digit from the right holds signals 13 to 16.
       value=${value%???}
       case ${value#"${value%?}"} in
-        [2367abef]) return 0 ;;
+        [4567cdef]) return 0 ;;
       esac
       return 1
     fi
