@@ -37,6 +37,7 @@ dockerd_begin() {
     setsid dockerd "$@" </dev/null >&2 9>&- &
   fi
   dockerd_pid=$!
+  echo "$dockerd_pid" >"$cfg_run_dir/dockerd.pid"
 }
 
 # dockerd_alive: a zombie does not count.

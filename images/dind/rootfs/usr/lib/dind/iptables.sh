@@ -155,7 +155,7 @@ iptables_alternatives() {
     iptables_variant "$name" "$1"
     path=$(command -v "$variant") || continue
     [ -L "$dind_root/etc/alternatives/$name" ] || continue
-    ln -sf "$path" "$dind_root/etc/alternatives/$name" || return 1
+    ln -sf "$path" "$dind_root/etc/alternatives/$name" 2>/dev/null || return 1
   done
 }
 

@@ -105,44 +105,25 @@ daemon_stop() {
 
 # run_command WORD...: the command when the daemon is ready; ends with its status.
 run_command() {
-  trap 'stop_signal=TERM' TERM HUP
-  trap 'stop_signal=INT' INT QUIT
-  attempt=1
-  while :; do
-    dockerd_begin
-    start_status=0
-    dockerd_wait_ready || start_status=$?
-    case $start_status in
-      0) break ;;
-      1) dockerd_reap ;;
-      *)
-        dockerd_end $((cfg_stop_timeout * 9 / 10))
-        dockerd_reap
-        ;;
-    esac
-    case $stop_signal in
-      TERM) exit 143 ;;
-      INT) exit 130 ;;
-    esac
-    start_failure $start_status
-    if [ $start_status != 1 ] || ! dockerd_retry; then
-      [ -z "$log_file" ] || tail -n 40 "$log_file" >&2
-      die "$failure"
-    fi
-    warn "$failure; attempt $((attempt + 1)) of $cfg_start_attempts"
-    attempt=$((attempt + 1))
-    sleep 1
-  done
-  ready_announce
   rm -f "$cfg_run_dir/command.pid" "$cfg_run_dir/stop"
+  # Started long before the command, so that its traps are set when a signal may come.
   command_watch &
   watcher_pid=$!
-  # A trap that does something is reset in the command, where an ignored signal would stay ignored.
-  trap : TERM INT QUIT HUP USR1 USR2
-  # The small shell says its number, keeps it over exec, and leaves the terminal and stdin alone.
-  # shellcheck disable=SC2016 # expanded there
-  sh -c 'echo $$ >"$0"; exec "$@"' "$cfg_run_dir/command.pid" "$@" 9>&-
-  command_status=$?
+  trap 'stop_signal=TERM' TERM HUP
+  trap 'stop_signal=INT' INT QUIT
+  command_daemon
+  trap : INT QUIT HUP USR1 USR2
+  case $stop_signal in
+    TERM) command_status=143 ;;
+    INT) command_status=130 ;;
+    *)
+      # The small shell says its number, keeps it over exec, and leaves the terminal and stdin alone. Traps that do
+      # something are reset in it; an ignored signal would stay ignored.
+      # shellcheck disable=SC2016 # expanded there
+      sh -c 'echo $$ >"$0"; exec "$@"' "$cfg_run_dir/command.pid" "$@" 9>&-
+      command_status=$?
+      ;;
+  esac
   kill -KILL "$watcher_pid" 2>/dev/null
   command_limit
   dockerd_end "$limit"
@@ -151,6 +132,37 @@ run_command() {
   nested_kill
   state_write state=stopped
   exit $command_status
+}
+
+# command_daemon: returns when dockerd is ready or a stop signal came; does not return when it cannot be started.
+command_daemon() {
+  attempt=1
+  while :; do
+    dockerd_begin
+    start_status=0
+    dockerd_wait_ready || start_status=$?
+    case $start_status in
+      0)
+        ready_announce
+        return 0
+        ;;
+      1) dockerd_reap ;;
+      2)
+        dockerd_end $((cfg_stop_timeout * 9 / 10))
+        dockerd_reap
+        ;;
+    esac
+    [ -z "$stop_signal" ] || return 0
+    start_failure $start_status
+    if [ $start_status != 1 ] || ! dockerd_retry; then
+      [ -z "$log_file" ] || tail -n 40 "$log_file" >&2
+      kill -KILL "$watcher_pid" 2>/dev/null
+      die "$failure"
+    fi
+    warn "$failure; attempt $((attempt + 1)) of $cfg_start_attempts"
+    attempt=$((attempt + 1))
+    sleep 1
+  done
 }
 
 # command_limit: seconds left for dockerd in $limit, less what the command took after the stop signal.
@@ -169,26 +181,34 @@ command_watch() {
   trap 'command_stop; exit 0' TERM
   trap '' INT QUIT HUP
   watch_said=''
-  while :; do
+  # As long as the supervisor is there: $$ is its number in this subshell too.
+  while [ -d "/proc/$$" ]; do
     sleep 2 >/dev/null 2>&1 &
     wait $!
-    if [ -z "$watch_said" ] && ! dockerd_alive; then
+    if [ -z "$watch_said" ] && [ -e "$cfg_run_dir/command.pid" ] && read -r dockerd_pid <"$cfg_run_dir/dockerd.pid" &&
+      ! dockerd_alive; then
       warn "dockerd has ended while the command runs${log_file:+; see $log_file}"
       watch_said=1
     fi
   done
 }
 
-# command_stop: the init has sent TERM to its group. A command that left the group, as an interactive shell does, gets
-# it here; one that ignores TERM, as such a shell also does, gets HUP; what is left at the limit is killed.
+# command_stop: the init has sent TERM to its group. A command that left the group, as an interactive shell does, or
+# that was not there yet, gets it here; one that ignores TERM, as such a shell also does, gets HUP; what is left at the
+# limit is killed.
 command_stop() {
   trap '' TERM
   now_ms
   echo "$now" >"$cfg_run_dir/stop"
-  pid=''
-  read -r pid 2>/dev/null <"$cfg_run_dir/command.pid" || return 0
-  process_group "$$"
+  stop_until=$((now + cfg_stop_timeout * 400))
+  process_group "$$" || return 0
   own_group=$group
+  pid=''
+  while ! read -r pid 2>/dev/null <"$cfg_run_dir/command.pid"; do
+    own_group=''
+    [ -d "/proc/$$" ] || return 0
+    sleep 0.1 >/dev/null 2>&1
+  done
   process_group "$pid" || return 0
   if [ "$group" != "$own_group" ]; then
     kill -TERM "$pid" 2>/dev/null
@@ -196,7 +216,6 @@ command_stop() {
   if ignores_term "$pid"; then
     kill -HUP "$pid" 2>/dev/null
   fi
-  stop_until=$((now + cfg_stop_timeout * 400))
   while [ -d "/proc/$pid" ]; do
     now_ms
     if [ "$now" -ge $stop_until ]; then
@@ -223,7 +242,7 @@ ignores_term() {
       # The fourth hexadecimal digit from the right holds signals 13 to 16.
       value=${value%???}
       case ${value#"${value%?}"} in
-        [2367abef]) return 0 ;;
+        [4567cdef]) return 0 ;;
       esac
       return 1
     fi

@@ -65,23 +65,19 @@ tls_serial() {
 tls_prepare() {
   command -v openssl >/dev/null 2>&1 || die "openssl is not in this image; set DOCKER_TLS_CERTDIR= for plain TCP"
   tls_dir=$1
-  if [ ! -e "$tls_dir/ca/key.pem" ] && [ -s "$tls_dir/server/ca.pem" ] && [ -s "$tls_dir/server/cert.pem" ] &&
-    [ -s "$tls_dir/server/key.pem" ]; then
+  if [ ! -e "$tls_dir/ca/key.pem" ] && [ ! -d "$tls_dir/server/.new" ] && [ -s "$tls_dir/server/ca.pem" ] &&
+    [ -s "$tls_dir/server/cert.pem" ] && [ -s "$tls_dir/server/key.pem" ]; then
     tls_verify_given
     return 0
   fi
-  if [ ! -e "$tls_dir/ca/key.pem" ]; then
+  if [ ! -e "$tls_dir/ca/key.pem" ] && [ ! -d "$tls_dir/server/.new" ]; then
     for part in ca/cert.pem server/ca.pem server/cert.pem server/key.pem; do
       [ ! -e "$tls_dir/$part" ] ||
         die "$tls_dir has $part but neither ca/key.pem nor all of server/{ca,cert,key}.pem: \
 bring your own server files complete, or none"
     done
   fi
-  # Keys are made with no permission for others from the first byte.
-  tls_umask=$(umask)
-  umask 077
   tls_issue
-  umask "$tls_umask"
 }
 
 # tls_verify_given: certificates brought by the user are checked and never written.
@@ -96,6 +92,11 @@ tls_verify_given() {
 # tls_fresh FILE: whether a certificate is there and far from its end.
 tls_fresh() {
   [ -s "$1" ] && openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$1" >/dev/null 2>&1
+}
+
+# tls_good WHAT: whether key and certificate can stay.
+tls_good() {
+  [ -s "$tls_dir/$1/key.pem" ] && tls_fresh "$tls_dir/$1/cert.pem"
 }
 
 # tls_config FILE: the sections for one authority and two certificates. One configuration serves every call, so
@@ -131,8 +132,7 @@ authorityKeyIdentifier = keyid
 END
 }
 
-# tls_request WHAT ARG...: openssl req with the key of WHAT, made on the way when there is none. The key is renamed
-# into place only when openssl ended well.
+# tls_request WHAT ARG...: openssl req with the key of WHAT, made on the way when there is none.
 tls_request() {
   what=$1
   shift
@@ -142,81 +142,20 @@ tls_request() {
     return
   fi
   # shellcheck disable=SC2086 # the algorithm is several words
-  openssl req -new $tls_algorithm -nodes -keyout "$tls_work/$what.key" -subj "/CN=dind $what" \
+  openssl req -new $tls_algorithm -nodes -keyout "$tls_work/$what/key.pem" -subj "/CN=dind $what" \
     -config "$tls_work/config" "$@" 2>"$tls_work/$what.log"
 }
 
 # tls_sign WHAT: the certificate of WHAT from its request.
 tls_sign() {
   tls_serial
-  openssl x509 -req -sha256 -in "$tls_work/$1.csr" -CA "$tls_work/ca.crt" -CAkey "$tls_work/ca.sign" \
+  openssl x509 -req -sha256 -in "$tls_work/$1.csr" -CA "$tls_ca" -CAkey "$tls_ca_key" \
     -set_serial "$serial" -days "$cfg_tls_days" -extfile "$tls_work/config" -extensions "$1" \
-    -out "$tls_work/$1.crt" 2>>"$tls_work/$1.log"
+    -out "$tls_work/$1/cert.pem" 2>>"$tls_work/$1.log"
 }
 
 tls_failed() {
   die "openssl cannot make the $1 certificate in $tls_dir: $(tail -n 1 "$tls_work/$1.log" 2>/dev/null)"
-}
-
-# tls_issue: at most five calls of openssl, two at a time; none at all when everything is still good.
-tls_issue() {
-  case $cfg_tls_key in
-    rsa) tls_algorithm='-newkey rsa:3072' tls_encipher=,keyEncipherment ;;
-    *) tls_algorithm='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1' tls_encipher='' ;;
-  esac
-  tls_names
-  tls_work=$cfg_run_dir/tls
-  rm -rf "$tls_work"
-  mkdir -p "$tls_work" "$tls_dir/ca" "$tls_dir/server" "$tls_dir/client" ||
-    die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
-  chmod 0755 "$tls_dir/server"
-  tls_old_san=''
-  if [ -s "$tls_dir/server/san" ]; then
-    read -r tls_old_san <"$tls_dir/server/san" || :
-  fi
-  tls_config "$tls_work/config"
-
-  tls_new_ca=1 tls_new_server=1 tls_new_client=1
-  if [ -s "$tls_dir/ca/key.pem" ] && tls_fresh "$tls_dir/ca/cert.pem"; then
-    tls_new_ca=''
-    [ "$tls_old_san" != "$tls_san" ] || [ ! -s "$tls_dir/server/key.pem" ] ||
-      ! tls_fresh "$tls_dir/server/cert.pem" || tls_new_server=''
-    [ ! -s "$tls_dir/client/key.pem" ] || ! tls_fresh "$tls_dir/client/cert.pem" || tls_new_client=''
-  fi
-
-  tls_pids=''
-  if [ -n "$tls_new_server" ]; then
-    tls_request server -out "$tls_work/server.csr" &
-    tls_pids="$tls_pids server:$!"
-  fi
-  if [ -n "$tls_new_client" ]; then
-    tls_request client -out "$tls_work/client.csr" &
-    tls_pids="$tls_pids client:$!"
-  fi
-  if [ -n "$tls_new_ca" ]; then
-    tls_serial
-    tls_request ca -x509 -sha256 -set_serial "$serial" -days "$cfg_tls_days" -extensions ca \
-      -out "$tls_work/ca.crt" || tls_failed ca
-  else
-    cp "$tls_dir/ca/cert.pem" "$tls_work/ca.crt"
-  fi
-  tls_wait
-  # The signing key is read from where it is: already in place, or still in the work directory.
-  if [ -s "$tls_work/ca.key" ]; then
-    ln -sf "$tls_work/ca.key" "$tls_work/ca.sign"
-  else
-    ln -sf "$tls_dir/ca/key.pem" "$tls_work/ca.sign"
-  fi
-  if [ -n "$tls_new_server" ]; then
-    tls_sign server &
-    tls_pids="$tls_pids server:$!"
-  fi
-  if [ -n "$tls_new_client" ]; then
-    tls_sign client &
-    tls_pids="$tls_pids client:$!"
-  fi
-  tls_wait
-  tls_install
 }
 
 # tls_wait: the end of every call in $tls_pids.
@@ -227,51 +166,110 @@ tls_wait() {
   tls_pids=''
 }
 
-# tls_place FILE TARGET MODE: put in place by one rename, on the file system of the target.
-tls_place() {
-  if ! { cp "$1" "$2.new" && chmod "$3" "$2.new" && mv -f "$2.new" "$2"; }; then
-    die "cannot write $2"
+# tls_issue: at most five calls of openssl that make something, two or three at a time.
+tls_issue() {
+  case $cfg_tls_key in
+    rsa) tls_algorithm='-newkey rsa:3072' tls_encipher=,keyEncipherment ;;
+    *) tls_algorithm='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1' tls_encipher='' ;;
+  esac
+  tls_names
+  tls_work=$cfg_run_dir/tls
+  rm -rf "$tls_work"
+  mkdir -p "$tls_work/ca" "$tls_work/server" "$tls_work/client" \
+    "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new" ||
+    die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
+  tls_old_san=''
+  if [ -s "$tls_dir/server/san" ]; then
+    read -r tls_old_san <"$tls_dir/server/san"
   fi
+  # Keys are made without permissions for others from the first byte.
+  tls_umask=$(umask)
+  umask 077
+  tls_config "$tls_work/config"
+
+  tls_made='ca server client'
+  if [ -s "$tls_dir/ca/key.pem" ] && tls_fresh "$tls_dir/ca/cert.pem"; then
+    tls_made=''
+    if [ "$tls_old_san" != "$tls_san" ] || ! tls_good server; then
+      tls_made=server
+    fi
+    tls_good client || tls_made="$tls_made client"
+  fi
+
+  tls_pids=''
+  for what in $tls_made; do
+    case $what in
+      ca)
+        tls_serial
+        tls_request ca -x509 -sha256 -set_serial "$serial" -days "$cfg_tls_days" -extensions ca \
+          -out "$tls_work/ca/cert.pem" &
+        ;;
+      *) tls_request "$what" -out "$tls_work/$what.csr" & ;;
+    esac
+    tls_pids="$tls_pids $what:$!"
+  done
+  tls_wait
+  tls_ca=$tls_dir/ca/cert.pem tls_ca_key=$tls_dir/ca/key.pem
+  [ ! -s "$tls_work/ca/cert.pem" ] || tls_ca=$tls_work/ca/cert.pem
+  [ ! -s "$tls_work/ca/key.pem" ] || tls_ca_key=$tls_work/ca/key.pem
+  for what in $tls_made; do
+    if [ "$what" != ca ]; then
+      tls_sign "$what" &
+      tls_pids="$tls_pids $what:$!"
+    fi
+  done
+  tls_wait
+  umask "$tls_umask"
+  tls_install
 }
 
+# tls_install: everything that was made into its place, each file by a rename. The order makes an interrupted start
+# harmless: the authority comes last, so that until then nothing refers to it; its key comes before its certificate,
+# elsewhere the key comes last; and a directory .new says that the work was not finished.
 tls_install() {
-  if [ -n "$tls_new_ca" ]; then
-    [ ! -s "$tls_work/ca.key" ] || tls_place "$tls_work/ca.key" "$tls_dir/ca/key.pem" 0600
-    tls_place "$tls_work/ca.crt" "$tls_dir/ca/cert.pem" 0644
-  fi
-  for what in server client; do
-    case $what in
-      server) [ -n "$tls_new_server" ] || continue ;;
-      client) [ -n "$tls_new_client" ] || continue ;;
+  for what in client server ca; do
+    case " $tls_made " in
+      *" $what "*) ;;
+      *) continue ;;
     esac
-    [ ! -s "$tls_work/$what.key" ] || tls_place "$tls_work/$what.key" "$tls_dir/$what/key.pem" 0600
-    tls_place "$tls_work/ca.crt" "$tls_dir/$what/ca.pem" 0644
-    tls_place "$tls_work/$what.crt" "$tls_dir/$what/cert.pem" 0644
+    tls_from=$tls_work/$what tls_to=$tls_dir/$what
+    if [ "$what" = ca ]; then
+      tls_files='key.pem cert.pem'
+      chmod 0644 "$tls_from/cert.pem"
+    else
+      tls_files='ca.pem cert.pem key.pem'
+      cp "$tls_ca" "$tls_from/ca.pem" && chmod 0644 "$tls_from/ca.pem" "$tls_from/cert.pem"
+    fi
+    # Copied first, because the volume of the certificates is another file system.
+    cp -p "$tls_from/"*.pem "$tls_to/.new" || die "cannot write to $tls_to"
+    set --
+    for file in $tls_files; do
+      [ ! -s "$tls_to/.new/$file" ] || set -- "$@" "$tls_to/.new/$file"
+    done
+    mv -f "$@" "$tls_to" || die "cannot write to $tls_to"
   done
-  if [ -n "$tls_new_server" ]; then
-    printf '%s\n' "$tls_san" >"$tls_dir/server/san"
-    chmod 0644 "$tls_dir/server/san"
-  fi
-  rm -rf "$tls_work"
+  rm -rf "$tls_work" "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new"
+  case $tls_made in
+    *server*) echo "$tls_san" >"$tls_dir/server/san" ;;
+  esac
   tls_client_access
-  tls_made=''
-  [ -z "$tls_new_ca" ] || tls_made="$tls_made ca"
-  [ -z "$tls_new_server" ] || tls_made="$tls_made server"
-  [ -z "$tls_new_client" ] || tls_made="$tls_made client"
   if [ -n "$tls_made" ]; then
-    report_decision tls "$cfg_tls_key" "issued:$tls_made, for $cfg_tls_days days, in $tls_dir"
+    report_decision tls "$cfg_tls_key" "issued: ${tls_made# }, for $cfg_tls_days days, in $tls_dir"
   else
     report_decision tls "$cfg_tls_key" "certificates in $tls_dir are still good"
   fi
 }
 
-# tls_client_access: the client's key for a group, or with the mode that was asked for. Never for the world by default.
+# tls_client_access: the client's key for a group, or with the mode asked for; never for the world by default.
 tls_client_access() {
-  tls_mode=${cfg_tls_client_mode:-0600}
   if [ -n "$cfg_tls_client_gid" ]; then
     chgrp "$cfg_tls_client_gid" "$tls_dir/client/key.pem" ||
       die "DIND_TLS_CLIENT_GID: cannot give $tls_dir/client/key.pem to group $cfg_tls_client_gid"
-    tls_mode=${cfg_tls_client_mode:-0640}
   fi
-  chmod "$tls_mode" "$tls_dir/client/key.pem" || die "cannot set mode $tls_mode on $tls_dir/client/key.pem"
+  tls_mode=$cfg_tls_client_mode
+  if [ -z "$tls_mode" ]; then
+    tls_mode=0600
+    [ -z "$cfg_tls_client_gid" ] || tls_mode=0640
+  fi
+  chmod "$tls_mode" "$tls_dir/client/key.pem" || die "DIND_TLS_CLIENT_MODE: chmod $tls_mode failed"
 }

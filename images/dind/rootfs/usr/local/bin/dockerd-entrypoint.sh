@@ -67,10 +67,22 @@ daemon_prepare() {
   prepare_daemon "$daemon_defaults" "$@"
 }
 
-set -f
+# daemon_for_command: the same for a daemon whose only arguments are the words of DOCKER_ARGS.
+daemon_for_command() {
+  set -f
+  # shellcheck disable=SC2086 # a list of words, as jieyu/dind takes it
+  set -- ${DOCKER_ARGS:-}
+  set +f
+  daemon_prepare defaults "$@"
+  for word; do
+    dockerd_flags="$dockerd_flags$word$engine_newline"
+  done
+}
+
 case $form in
   daemon)
-    # shellcheck disable=SC2086 # a list of words, as jieyu/dind takes it
+    set -f
+    # shellcheck disable=SC2086 # a list of words
     set -- "$@" ${DOCKER_ARGS:-}
     set +f
     daemon_prepare defaults "$@"
@@ -78,19 +90,13 @@ case $form in
     run_daemon "$@"
     ;;
   dockerd)
-    set +f
     shift
     daemon_prepare '' "$@"
     log_choose stderr
     run_daemon "$@"
     ;;
   *)
-    # shellcheck disable=SC2086 # a list of words
-    daemon_prepare defaults ${DOCKER_ARGS:-}
-    for word in ${DOCKER_ARGS:-}; do
-      dockerd_flags="$dockerd_flags$word$engine_newline"
-    done
-    set +f
+    daemon_for_command
     log_choose /var/log/dind/dockerd.log
     run_command "$@"
     ;;

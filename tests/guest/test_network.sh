@@ -1,0 +1,89 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # variables shared with the files under test
+load log config report args engine network
+config_load
+config_keys=' ' engine_overrides='' dockerd_flags=''
+engine_help='      --mtu int
+      --default-network-opt mapmap
+      --dns list'
+unset DIND_MTU DOCKERD_MTU MTU HTTP_PROXY HTTPS_PROXY http_proxy https_proxy
+route() {
+  put /proc/net/route "Iface	Destination	Gateway	Flags	RefCnt	Use	Metric	Mask
+eth1	0000FEA9	00000000	0001	0	0	0	0000FFFF
+eth0	00000000	0100000A	0003	0	0	0	00000000"
+  put /sys/class/net/eth0/mtu "$1"
+}
+
+it "the MTU is that of the interface with the default route"
+route 1400
+network_mtu
+equals "$mtu" 1400
+it "it is given to the default bridge and to new networks"
+network_prepare
+equals "$dockerd_flags" "--mtu=1400
+--default-network-opt=bridge=com.docker.network.driver.mtu=1400
+"
+it "an engine without the second flag gets the first only, and the report says so"
+dockerd_flags='' report_decisions='' report_tried=''
+engine_help='      --mtu int'
+network_prepare
+equals "$dockerd_flags" "--mtu=1400
+"
+contains "$report_decisions" "new networks need their own MTU option"
+it "1500 needs no flag"
+dockerd_flags=''
+route 1500
+network_prepare
+equals "$dockerd_flags" ''
+it "an argument wins over what was found"
+route 1400
+network_prepare --mtu 1300
+equals "$dockerd_flags$network_choice" "mtu 1300"
+it "a variable wins over what was found"
+DOCKERD_MTU=1350
+network_mtu
+equals "$mtu" 1350
+unset DOCKERD_MTU
+it "an IPv6-only network is understood"
+rm "$dind_root/proc/net/route"
+put /proc/net/ipv6_route "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0"
+network_mtu
+equals "$mtu" 1400
+it "resolvers on loopback only are reported"
+put /etc/resolv.conf 'nameserver 127.0.0.11'
+report_decisions='' report_tried=''
+network_prepare
+contains "$report_decisions" DIND_DNS
+it "credentials of a proxy do not reach the report"
+HTTP_PROXY=http://user:secret@proxy:3128
+report_decisions='' report_tried=''
+network_prepare
+contains "$report_decisions" 'http://***@proxy:3128'
+
+it "a flag is found in the help only as a whole word"
+engine_help='      --mtu-control int'
+no engine_has mtu
+it "a variable replaces the key of the configuration file"
+load engine
+engine_help='      --registry-mirror list
+      --config-file string'
+config_keys=' registry-mirrors ' dockerd_flags=''
+engine_config=/etc/docker/daemon.json
+put /etc/docker/daemon.json '{"registry-mirrors":["http://old"],"debug":true}'
+DOCKER_REGISTRY_MIRROR=http://new
+cfg_dns=''
+engine_environment
+engine_config_override
+equals "$(jq -c . "$cfg_run_dir/daemon.json")$dockerd_flags" "{\"debug\":true}--registry-mirror=http://new
+--config-file=$cfg_run_dir/daemon.json
+"
+it "an argument wins over the variable"
+dockerd_flags=''
+engine_environment --registry-mirror=http://arg
+equals "$dockerd_flags" ''
+it "the configuration file's keys are known"
+engine_config_read
+equals "$config_keys" " debug registry-mirrors "
+it "a configuration file that is no JSON is an error"
+put /etc/docker/daemon.json '{"a":'
+contains "$(engine_config_read 2>&1)" "is not a JSON object"

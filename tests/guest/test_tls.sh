@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154 # variables shared with the files under test
+load log config report tls
+config_load
+ip() { echo '2: eth0    inet 10.1.2.3/24 brd 10.1.2.255 scope global eth0 valid_lft forever
+2: eth0    inet6 fd00::5/64 scope global'; }
+put /proc/sys/kernel/hostname box
+put /etc/hosts '127.0.0.1 localhost
+10.1.2.3 box.example box'
+certs=$work/certs
+DOCKER_TLS_SAN='DNS:ci.example, IP:192.0.2.1'
+tls_prepare "$certs"
+
+it "the server's certificate names every address and name, and those asked for"
+equals "$tls_san" "DNS:docker DNS:localhost IP:127.0.0.1 IP:::1 DNS:box DNS:box.example IP:10.1.2.3 IP:fd00::5 DNS:ci.example IP:192.0.2.1"
+it "both certificates are valid under the authority, each for its purpose only"
+equals "$(openssl verify -purpose sslserver -CAfile "$certs/client/ca.pem" "$certs/server/cert.pem" >/dev/null 2>&1 && echo server) \
+$(openssl verify -purpose sslclient -CAfile "$certs/server/ca.pem" "$certs/client/cert.pem" >/dev/null 2>&1 && echo client) \
+$(openssl verify -purpose sslserver -CAfile "$certs/server/ca.pem" "$certs/client/cert.pem" >/dev/null 2>&1 || echo distinct)" "server client distinct"
+it "keys are ECDSA P-256"
+contains "$(openssl pkey -in "$certs/server/key.pem" -noout -text)" prime256v1
+it "keys are for root only"
+equals "$(stat -c %a "$certs/ca/key.pem" "$certs/server/key.pem" "$certs/client/key.pem" | tr '\n' ' ')" "600 600 600 "
+it "no work file is left behind"
+equals "$(echo "$certs/server/".[!.]* "$certs/server/"*)" "$certs/server/.[!.]* $certs/server/ca.pem $certs/server/cert.pem $certs/server/key.pem $certs/server/san"
+
+sum() { cksum "$certs"/*/*.pem; }
+before=$(sum)
+tls_prepare "$certs"
+it "the next start changes nothing"
+equals "$(sum)" "$before"
+key=$(cksum "$certs/server/key.pem")
+client=$(cksum "$certs/client/cert.pem")
+DOCKER_TLS_SAN=DNS:other.example
+tls_prepare "$certs"
+it "a new name gives a new server certificate with the same key, and leaves the client's alone"
+equals "$(cksum "$certs/server/key.pem")$(cksum "$certs/client/cert.pem")" "$key$client"
+contains "$(openssl x509 -noout -text -in "$certs/server/cert.pem")" DNS:other.example
+it "a certificate that is about to expire is issued again"
+cfg_tls_renew_days=900
+before=$(cksum "$certs/client/cert.pem")
+tls_prepare "$certs"
+no test "$(cksum "$certs/client/cert.pem")" = "$before"
+cfg_tls_renew_days=30
+it "a start that was killed half way is repaired"
+rm "$certs/ca/key.pem" "$certs/ca/cert.pem" "$certs/server/key.pem"
+mkdir -p "$certs/server/.new"
+tls_prepare "$certs"
+yes openssl verify -CAfile "$certs/client/ca.pem" "$certs/server/cert.pem" >"$work/verify"
+it "the client's key can be given to a group, never to the world"
+cfg_tls_client_gid=0
+tls_prepare "$certs"
+equals "$(stat -c %a "$certs/client/key.pem")" 640
+cfg_tls_client_gid=''
+it "certificates brought by the user are verified and nothing is written"
+rm -r "$certs/ca"
+before=$(ls -lR "$certs")
+tls_prepare "$certs"
+equals "$(ls -lR "$certs")" "$before"
+contains "$report_decisions" '"choice":"given"'
+it "an incomplete set is refused"
+rm "$certs/server/key.pem"
+contains "$(tls_prepare "$certs" 2>&1)" "neither ca/key.pem nor all of server"
+it "certificates of another authority are refused"
+rm -r "$certs"
+tls_prepare "$certs"
+other=$work/other
+tls_prepare "$other"
+rm -r "$certs/ca"
+cp "$other/server/ca.pem" "$certs/server/ca.pem"
+contains "$(tls_prepare "$certs" 2>&1)" "is not valid under"
+it "RSA keys can be asked for"
+cfg_tls_key=rsa
+rm -r "$certs"
+tls_prepare "$certs"
+contains "$(openssl pkey -in "$certs/server/key.pem" -noout -text)" "3072 bit"
