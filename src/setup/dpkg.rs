@@ -121,16 +121,21 @@ fn conffiles(setup: &Setup<'_>, package: &Package) -> Result<Vec<(String, String
     };
     let mut found = Vec::new();
     for line in list.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        // `remove-on-upgrade /path` names a file that is not shipped any more.
-        if let Some(path) = line.strip_prefix('/') {
-            let content = setup.read(path)?.ok_or_else(|| {
-                setup.input(
-                    line,
-                    format!("is a conffile of {} but not shipped", package.name),
-                )
-            })?;
-            found.push((line.to_owned(), hex::encode(Md5::digest(&content))));
+        if let Some(removed) = line.strip_prefix("remove-on-upgrade ") {
+            // Not shipped any more; dpkg remembers that it is to go.
+            found.push((
+                removed.to_owned(),
+                "newconffile remove-on-upgrade".to_owned(),
+            ));
+            continue;
         }
+        let content = setup.read(line)?.ok_or_else(|| {
+            setup.input(
+                line,
+                format!("is a conffile of {} but not shipped", package.name),
+            )
+        })?;
+        found.push((line.to_owned(), hex::encode(Md5::digest(&content))));
     }
     Ok(found)
 }
