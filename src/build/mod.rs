@@ -211,7 +211,7 @@ fn assemble(
 ) -> Result<Vec<(LayerName, LayerInput)>, BuildError> {
     let family = family::of(recipe);
     let epoch = context.epoch;
-    let mut unpacked = unpack::unpack(locked, family, context.fetcher, context.reporter)?;
+    let mut unpacked = unpack::unpack(locked, recipe, context.fetcher, context.reporter)?;
     let mut tree = Tree::new(epoch.seconds());
     setup::rules::usr_merge(&mut tree, platform.architecture, epoch)?;
     unpack::place(&mut tree, &mut unpacked, family)?;

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 
 use crate::deb::archive::Control;
 use crate::digest::Digest;
-use crate::family::Family;
+use crate::family::{self, Family};
 use crate::fetch::{Derived, FetchError, Fetcher};
 use crate::lock::LockedPackage;
 use crate::progress::{Reporter, Stage};
-use crate::resolve::open_package;
+use crate::recipe::Recipe;
+use crate::resolve::{examine, open_package};
 use crate::setup::Package;
 use crate::tree::{Node, Owner, Tree, TreeError, TreePath, read_payload};
 
@@ -33,10 +34,11 @@ pub(super) struct Unpacked {
 /// waited for alone. The result is in the order of names.
 pub(super) fn unpack(
     locked: &[&LockedPackage],
-    family: &dyn Family,
+    recipe: &Recipe,
     fetcher: &Fetcher,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Unpacked>, BuildError> {
+    let family = family::of(recipe);
     let total = locked.iter().map(|package| package.size).sum();
     let task = reporter.begin(
         Stage::Assemble,
@@ -49,7 +51,7 @@ pub(super) fn unpack(
         .par_iter()
         .with_max_len(1)
         .map(|locked| {
-            let unpacked = unpack_one(locked, family, fetcher)?;
+            let unpacked = unpack_one(locked, recipe, family, fetcher)?;
             reporter.advance(task, locked.size);
             Ok(unpacked)
         })
@@ -61,6 +63,7 @@ pub(super) fn unpack(
 
 fn unpack_one(
     locked: &LockedPackage,
+    recipe: &Recipe,
     family: &dyn Family,
     fetcher: &Fetcher,
 ) -> Result<Unpacked, BuildError> {
@@ -84,6 +87,7 @@ fn unpack_one(
         }
     };
     check_identity(locked, &control)?;
+    examine(locked, &control, recipe)?;
     let entries =
         read_payload(rewound(payload, locked)?).map_err(|source| BuildError::Payload {
             package: locked.name.clone(),

@@ -106,6 +106,7 @@ fn resolve(error: &ResolveError) -> Option<u8> {
         ResolveError::Family(_) | ResolveError::Package { .. } => Some(TRUST),
         ResolveError::Gone { .. } | ResolveError::Vanished { .. } => Some(NETWORK),
         ResolveError::Repository { .. } => Some(LOCK),
+        ResolveError::Census { .. } => Some(TRUST),
     }
 }
 

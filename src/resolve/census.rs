@@ -1,10 +1,14 @@
 //! Filling in a lock's script census from the packages' control files.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
+use crate::deb::archive::Control;
+use crate::digest::Digest;
 use crate::family::Family;
-use crate::fetch::Fetcher;
-use crate::lock::{Lock, LockedScript};
+use crate::fetch::{FetchError, Fetcher};
+use crate::lock::{Lock, LockedPackage, LockedScript};
 use crate::recipe::{Acknowledged, Recipe};
 use crate::setup::census::classify;
 
@@ -17,58 +21,95 @@ const ACKNOWLEDGED: &str = "acknowledged";
 const INSTALLING: &[&str] = &["preinst", "postinst"];
 const REMOVING: &[&str] = &["prerm", "postrm"];
 
-/// Records every script and fails for those that neither a rule nor the recipe covers.
+/// Records every script of the packages at hand and fails for those that neither a rule nor the
+/// recipe covers. Packages that are gone from the mirrors stay without a record.
 pub(super) fn take(
     lock: &mut Lock,
     recipe: &Recipe,
     family: &dyn Family,
     fetcher: &Fetcher,
 ) -> Result<(), ResolveError> {
-    lock.packages.par_iter_mut().try_for_each(|package| {
-        let file = open_package(package, fetcher)?;
-        let control = family
-            .control(file)
-            .map_err(|source| ResolveError::Package {
-                package: package.name.clone(),
-                source,
-            })?;
-        for (name, content) in &control.files {
-            if INSTALLING.contains(&name.as_str()) {
-                let finding = classify(&package.name, content);
-                let rule = match finding.rule {
-                    Some(rule) => Some(rule.to_owned()),
-                    None if is_acknowledged(recipe, &package.name) => Some(ACKNOWLEDGED.to_owned()),
-                    None => None,
-                };
-                package.scripts.insert(
-                    name.clone(),
-                    LockedScript {
-                        sha256: finding.digest,
-                        rule,
-                    },
-                );
-            } else if REMOVING.contains(&name.as_str()) {
-                let sha256 = crate::digest::Digest::of(content);
-                package
-                    .scripts
-                    .insert(name.clone(), LockedScript { sha256, rule: None });
-            }
-        }
-        Ok::<(), ResolveError>(())
-    })?;
-    let uncovered: Vec<String> = lock
+    let uncovered: Vec<Vec<String>> = lock
         .packages
-        .iter()
-        .flat_map(|package| {
-            package
-                .scripts
-                .iter()
-                .filter(|(name, script)| {
-                    INSTALLING.contains(&name.as_str()) && script.rule.is_none()
-                })
-                .map(move |(name, _)| format!("{} {} ({name})", package.name, package.version))
+        .par_iter_mut()
+        .map(|package| {
+            let known = fetcher
+                .cache()
+                .has_blob(&package.sha256, package.size)
+                .map_err(FetchError::from)?;
+            if !known {
+                return Ok(Vec::new());
+            }
+            let file = open_package(package, fetcher)?;
+            let control = family
+                .control(file)
+                .map_err(|source| ResolveError::Package {
+                    package: package.name.clone(),
+                    source,
+                })?;
+            package.scripts = census(&package.name, &control, recipe);
+            Ok(uncovered(package, &package.scripts))
         })
-        .collect();
+        .collect::<Result<_, ResolveError>>()?;
+    refuse(uncovered.concat())
+}
+
+/// Holds a package about to be placed to the lock's census: its scripts are those on record, or,
+/// where there is no record, covered.
+pub fn examine(
+    package: &LockedPackage,
+    control: &Control,
+    recipe: &Recipe,
+) -> Result<(), ResolveError> {
+    let found = census(&package.name, control, recipe);
+    if package.scripts.is_empty() {
+        return refuse(uncovered(package, &found));
+    }
+    if found.keys().eq(package.scripts.keys())
+        && found
+            .iter()
+            .all(|(name, script)| package.scripts[name].sha256 == script.sha256)
+    {
+        // A rule may have been withdrawn since; the lock cannot vouch for it.
+        return refuse(uncovered(package, &found));
+    }
+    Err(ResolveError::Census {
+        package: format!("{} {}", package.name, package.version),
+    })
+}
+
+fn census(package: &str, control: &Control, recipe: &Recipe) -> BTreeMap<String, LockedScript> {
+    let mut scripts = BTreeMap::new();
+    for (name, content) in &control.files {
+        if INSTALLING.contains(&name.as_str()) {
+            let finding = classify(package, content);
+            let acknowledged = is_acknowledged(recipe, package).then(|| ACKNOWLEDGED.to_owned());
+            let rule = finding.rule.map(str::to_owned).or(acknowledged);
+            scripts.insert(
+                name.clone(),
+                LockedScript {
+                    sha256: finding.digest,
+                    rule,
+                },
+            );
+        } else if REMOVING.contains(&name.as_str()) {
+            let sha256 = Digest::of(content);
+            scripts.insert(name.clone(), LockedScript { sha256, rule: None });
+        }
+    }
+    scripts
+}
+
+/// The installing scripts without a rule, in words.
+fn uncovered(package: &LockedPackage, scripts: &BTreeMap<String, LockedScript>) -> Vec<String> {
+    scripts
+        .iter()
+        .filter(|(name, script)| INSTALLING.contains(&name.as_str()) && script.rule.is_none())
+        .map(|(name, _)| format!("{} {} ({name})", package.name, package.version))
+        .collect()
+}
+
+fn refuse(uncovered: Vec<String>) -> Result<(), ResolveError> {
     if uncovered.is_empty() {
         Ok(())
     } else {
@@ -77,7 +118,7 @@ pub(super) fn take(
 }
 
 /// Whether the recipe accepts uncovered scripts of `package`.
-pub fn is_acknowledged(recipe: &Recipe, package: &str) -> bool {
+fn is_acknowledged(recipe: &Recipe, package: &str) -> bool {
     match &recipe.acknowledged {
         None => false,
         Some(Acknowledged::All(_)) => true,

@@ -44,6 +44,14 @@ pub enum ResolveError {
         /// Why.
         source: DebError,
     },
+    /// Scripts other than those the lock was made from.
+    #[error(
+        "package {package}: its maintainer scripts are not those the lock records; make the lock anew with `dindimg lock --update`"
+    )]
+    Census {
+        /// The package with its version.
+        package: String,
+    },
     /// Scripts without a rule.
     #[error("no rule stands for {} maintainer {}:\n{}\nread what they do; if the image does without, accept them in the recipe:\n  [packages]\n  acknowledge-scripts = [{}]",
         scripts.len(), if scripts.len() == 1 { "script" } else { "scripts" }, lines(scripts), names(scripts))]

@@ -15,7 +15,7 @@ use crate::platform::{Architecture, Platform};
 use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
 
-pub use census::is_acknowledged;
+pub use census::examine;
 pub use error::ResolveError;
 pub use fetch::{fetch_packages, open_package};
 pub use request::{Roots, request, roots};
@@ -125,7 +125,18 @@ pub fn resolve(
         repositories: opened.iter().map(locked_repository).collect(),
         packages,
     };
-    fetch_packages(&lock, None, &repositories, context.fetcher)?;
+    match fetch_packages(&lock, None, &repositories, context.fetcher) {
+        // The choice stands without them; whoever builds has to reach them, and takes their census.
+        Err(ResolveError::Gone { packages }) => context.reporter.warn(
+            Stage::Resolve,
+            &format!(
+                "{} packages are listed but gone from every mirror, and their scripts could not be examined; building needs the snapshot archive for: {}",
+                packages.len(),
+                packages.join(", ")
+            ),
+        ),
+        other => other?,
+    }
     census::take(&mut lock, recipe, family, context.fetcher)?;
     lock.sort();
     Ok(lock)

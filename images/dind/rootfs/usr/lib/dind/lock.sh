@@ -48,14 +48,20 @@ lock_foreign() {
   return 1
 }
 
-# stale_remove: pid files and sockets of a daemon that is gone. A living one of this container is an error.
-stale_remove() {
+# running_refuse: a living dockerd of this container is an error.
+running_refuse() {
   if [ -s "$pid_file" ]; then
-    read -r pid <"$pid_file" || :
-    if is_number "$pid" && [ -r "/proc/$pid/comm" ] && read -r name <"/proc/$pid/comm" && [ "$name" = dockerd ]; then
+    pid=''
+    read -r pid <"$pid_file"
+    if is_number "$pid" && read -r name 2>/dev/null <"/proc/$pid/comm" && [ "$name" = dockerd ]; then
       die "dockerd runs in this container already (process $pid)"
     fi
   fi
+}
+
+# stale_remove: pid files and sockets of a daemon that is gone.
+stale_remove() {
+  running_refuse
   rm -f "$pid_file" "$exec_root/containerd/containerd.pid" "$exec_root/containerd/containerd.sock" \
     "$exec_root/containerd/containerd.sock.ttrpc" "$exec_root/containerd/containerd-debug.sock" ||
     die "cannot remove the pid files of an earlier daemon below $exec_root"

@@ -21,10 +21,12 @@
 # shellcheck source=images/dind/rootfs/usr/lib/dind/listen.sh
 . "$lib/listen.sh"
 
-# die_hook REASON: the report of a start that failed is the one most wanted.
+# die_hook REASON: the report of a start that failed is the one most wanted. Not before it is known that the run
+# directory does not belong to a daemon that is alive.
+report_owned=''
 die_hook() {
+  [ -n "$report_owned" ] || return 0
   log_quiet=1
-  [ -d "$cfg_run_dir" ] || return 0
   report_decision failure start "$1"
   state_write state=failed
   report_write failed
@@ -32,10 +34,12 @@ die_hook() {
 
 # prepare_container ARG...: what any nested engine needs, whoever starts it.
 prepare_container() {
+  running_refuse
   mkdir -p "$cfg_run_dir" || die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
   rm -f "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
   [ "$(id -u)" = 0 ] || die "dockerd of this image needs root"
   can_mount || die "this container may not mount: run it with --privileged"
+  report_owned=1
   state_write state=starting
   engine_help_begin
   phase_begin
