@@ -56,9 +56,15 @@ fn files(below: &str, extension: &str) -> Vec<(PathBuf, String)> {
 
 /// The room a source file belongs to: its folder or, at the top, its own name.
 fn room(path: &Path) -> String {
-    let relative = path.strip_prefix(root().join("src")).expect("a source file");
+    let relative = path
+        .strip_prefix(root().join("src"))
+        .expect("a source file");
     let first = relative.components().next().expect("a name");
-    first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+    first
+        .as_os_str()
+        .to_string_lossy()
+        .trim_end_matches(".rs")
+        .to_owned()
 }
 
 /// A file's lines outside its unit tests and comments.
@@ -99,8 +105,14 @@ fn rooms_depend_on_rooms_below_them_only() {
             continue;
         }
         for line in product_lines(&text) {
-            for (_, rest) in line.match_indices("crate::").map(|(at, word)| (at, &line[at + word.len()..])) {
-                let to: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            for (_, rest) in line
+                .match_indices("crate::")
+                .map(|(at, word)| (at, &line[at + word.len()..]))
+            {
+                let to: String = rest
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
                 if to == from || FOUNDATIONS.contains(&to.as_str()) {
                     continue;
                 }
@@ -111,7 +123,11 @@ fn rooms_depend_on_rooms_below_them_only() {
                     _ => false,
                 };
                 if !allowed {
-                    wrong.push(format!("{}: {from} uses {to}: {}", path.display(), line.trim()));
+                    wrong.push(format!(
+                        "{}: {from} uses {to}: {}",
+                        path.display(),
+                        line.trim()
+                    ));
                 }
             }
         }
@@ -121,28 +137,55 @@ fn rooms_depend_on_rooms_below_them_only() {
 
 #[test]
 fn only_fetch_and_registry_open_sockets() {
-    let words = ["reqwest", "oci_client", "tokio::net", "TcpStream", "TcpListener", "UdpSocket"];
+    let words = [
+        "reqwest",
+        "oci_client",
+        "tokio::net",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+    ];
     let found = outside(&words, &["fetch", "registry"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
 fn only_the_process_room_starts_programs() {
-    let found = outside(&["process::Command::", "std::process::Command", "tokio::process"], &["process"]);
+    let found = outside(
+        &[
+            "process::Command::",
+            "std::process::Command",
+            "tokio::process",
+        ],
+        &["process"],
+    );
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
 fn only_the_command_line_prints_and_reads_environment_and_clock() {
-    let words = ["println!", "eprintln!", "print!(", "std::env::", "env::var", "SystemTime::now", "Timestamp::now", "Zoned::now"];
+    let words = [
+        "println!",
+        "eprintln!",
+        "print!(",
+        "std::env::",
+        "env::var",
+        "SystemTime::now",
+        "Timestamp::now",
+        "Zoned::now",
+    ];
     let found = outside(&words, &["cli"]);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
 fn no_file_is_longer_than_its_job() {
-    let sources = ["src", "tests"].into_iter().flat_map(|below| files(below, "rs"));
-    let scripts = ["images", "tests"].into_iter().flat_map(|below| files(below, "sh"));
+    let sources = ["src", "tests"]
+        .into_iter()
+        .flat_map(|below| files(below, "rs"));
+    let scripts = ["images", "tests"]
+        .into_iter()
+        .flat_map(|below| files(below, "sh"));
     let long: Vec<String> = sources
         .chain(scripts)
         .filter(|(_, text)| text.lines().count() > LINES)
@@ -153,30 +196,57 @@ fn no_file_is_longer_than_its_job() {
 
 #[test]
 fn the_crates_named_for_the_project_are_in_use() {
-    let sources: String = files("src", "rs").into_iter().map(|(_, text)| text).collect();
-    for name in ["oci_client", "tar", "flate2", "sha2", "serde", "clap", "handlebars"] {
-        let used = sources.contains(&format!("use {name}::")) || sources.contains(&format!("{name}::"));
+    let sources: String = files("src", "rs")
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    for name in [
+        "oci_client",
+        "tar",
+        "flate2",
+        "sha2",
+        "serde",
+        "clap",
+        "handlebars",
+    ] {
+        let used =
+            sources.contains(&format!("use {name}::")) || sources.contains(&format!("{name}::"));
         assert!(used, "{name} is not used");
     }
 }
 
 #[test]
 fn the_top_level_is_complete() {
-    for name in ["Cargo.toml", "src", "recipes", "images", "tests", ".github", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "Cargo.lock"] {
+    for name in [
+        "Cargo.toml",
+        "src",
+        "recipes",
+        "images",
+        "tests",
+        ".github",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "Cargo.lock",
+    ] {
         assert!(root().join(name).exists(), "{name} is missing");
     }
 }
 
 #[test]
 fn promises_are_kept_or_not_made() {
-    let unfinished = ["to", "unimplemen"].map(|start| format!("{start}{}", if start == "to" { "do!(" } else { "ted!(" }));
+    let unfinished = ["to", "unimplemen"]
+        .map(|start| format!("{start}{}", if start == "to" { "do!(" } else { "ted!(" }));
     let mut found = Vec::new();
     for (path, text) in files("src", "rs") {
         if is_test(&path) {
             continue;
         }
         for line in product_lines(&text) {
-            if line.contains(".unwrap()") || unfinished.iter().any(|word| line.contains(word.as_str())) {
+            if line.contains(".unwrap()")
+                || unfinished.iter().any(|word| line.contains(word.as_str()))
+            {
                 found.push(format!("{}: {}", path.display(), line.trim()));
             }
         }
@@ -203,6 +273,12 @@ fn every_dependency_has_its_reason() {
         .take_while(|line| !line.starts_with("[profile"))
         .filter_map(|line| line.split_once(" = "))
         .map(|(name, _)| name);
-    let missing: Vec<&str> = names.filter(|name| !architecture.contains(&format!("`{name}`"))).collect();
-    assert!(missing.is_empty(), "no reason is given for {}", missing.join(", "));
+    let missing: Vec<&str> = names
+        .filter(|name| !architecture.contains(&format!("`{name}`")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no reason is given for {}",
+        missing.join(", ")
+    );
 }

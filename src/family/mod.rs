@@ -1,6 +1,6 @@
 //! Distribution families: what differs between them, behind one trait.
 //!
-//! Adding a family is one folder here and one line in [`FAMILIES`].
+//! Adding a family is one folder here and one line in [`of`].
 
 mod debian;
 
@@ -13,18 +13,15 @@ use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::fetch::{FetchError, Fetcher};
 use crate::platform::Architecture;
-use crate::recipe::{MirrorUrl, Profile, Recipe};
+use crate::recipe::{Distribution, MirrorUrl, Profile, Recipe};
 
 pub use debian::Debian;
 
-/// Every family.
-pub const FAMILIES: &[&dyn Family] = &[&Debian];
-
 /// The family of a recipe.
 pub fn of(recipe: &Recipe) -> &'static dyn Family {
-    // The recipe format has one distribution table today, so every valid recipe has it.
-    let _ = recipe;
-    FAMILIES[0]
+    match recipe.distribution() {
+        Distribution::Debian => &Debian,
+    }
 }
 
 /// What a distribution family does its own way.

@@ -13,7 +13,7 @@ mod words;
 pub use error::RecipeError;
 pub use keys::schema;
 pub use load::{Source, load};
-pub use model::{Debian, ExtraRepository, Pin, Recipe, Trust};
+pub use model::{Debian, Distribution, ExtraRepository, Pin, Recipe, Trust};
 pub use raw::{Acknowledged, AllWord};
 pub use values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, RelativePath, RepositoryName,

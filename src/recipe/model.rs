@@ -59,6 +59,20 @@ pub struct Recipe {
     pub labels: BTreeMap<String, String>,
 }
 
+/// The distributions a recipe can name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Distribution {
+    /// `[debian]`
+    Debian,
+}
+
+impl Recipe {
+    /// The distribution whose table the recipe has; today every recipe has `[debian]`.
+    pub fn distribution(&self) -> Distribution {
+        Distribution::Debian
+    }
+}
+
 /// The Debian suite of a recipe.
 #[derive(Clone, Debug)]
 pub struct Debian {

@@ -1,10 +1,50 @@
-//! Images under test, one docker-archive a suite.
+//! Images under test: the shipped recipes, resolved afresh and built by the real binary.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
-/// The docker-archive of the shipped recipe of `suite`.
+use crate::product::{dindimg, kept, recipe};
+
+/// The repository that built images are named by.
+pub const REPOSITORY: &str = "localhost/dindimg-test/docker";
+
+/// The docker-archive of the shipped recipe of `suite` for this machine, built once a run.
+///
+/// The committed lock is not used: mirrors drop superseded versions, and a test has to work months
+/// after the lock was made.
 pub fn built_image(suite: &str) -> PathBuf {
-    let dir =
-        std::env::var_os("DINDIMG_TEST_IMAGES").expect("DINDIMG_TEST_IMAGES names a directory");
-    PathBuf::from(dir).join(format!("{suite}.tar"))
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = built.get(suite) {
+        return path.clone();
+    }
+    let archive = kept("images").join(format!("{suite}.tar"));
+    let lock = kept("locks").join(format!("{suite}.lock"));
+    let platform = format!(
+        "linux/{}",
+        if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "amd64"
+        }
+    );
+    dindimg(&[
+        "build".as_ref(),
+        recipe(suite).as_os_str(),
+        "--update".as_ref(),
+        // The mirror's copy of testing lives a week at most.
+        "--allow-expired".as_ref(),
+        "--lock-file".as_ref(),
+        lock.as_os_str(),
+        "--platform".as_ref(),
+        platform.as_ref(),
+        "--repository".as_ref(),
+        REPOSITORY.as_ref(),
+        "--output".as_ref(),
+        format!("docker-archive:{}", archive.display()).as_ref(),
+    ])
+    .good();
+    built.insert(suite.to_owned(), archive.clone());
+    archive
 }

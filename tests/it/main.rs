@@ -1,18 +1,26 @@
+//! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
+mod builds;
 mod closure;
 mod cutting_proxy;
+mod deliver;
 mod docker_registry;
 mod engines;
 mod fake_registry;
 mod fetch;
+mod guest;
 mod images;
+mod input;
 mod keys;
 mod peers;
+mod product;
 mod push;
 mod push_faults;
 mod readers;
 mod small_image;
 mod smoke;
 mod support;
+mod tampering;
+mod trees;
 mod trust;

@@ -1,5 +1,6 @@
 //! Pushing to registries that fail, limit, refuse and lie.
 
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -366,17 +367,14 @@ fn a_registry_may_keep_silent_about_digests() {
 fn a_file_that_changed_is_not_pushed_under_its_old_digest() {
     let trial = Trial::new(Faults::default());
     let blob = &trial.push.blobs[1];
-    let mut content = std::fs::read(&blob.path).expect("layer");
+    let mut content = vec![0; blob.size as usize];
+    blob.file.read_exact_at(&mut content, 0).expect("layer");
     content[10] ^= 1;
-    std::fs::write(&blob.path, &content).expect("layer");
+    blob.file.write_all_at(&content, 0).expect("layer");
     let error = trial.push().expect_err("changed");
     assert!(matches!(error, RegistryError::Changed { .. }), "{error}");
     let text = error.to_string();
-    for expected in [
-        blob.path.display().to_string(),
-        blob.digest.to_string(),
-        Digest::of(&content).to_string(),
-    ] {
+    for expected in [blob.digest.to_string(), Digest::of(&content).to_string()] {
         assert!(text.contains(&expected), "{text}");
     }
     for digest in [blob.digest, Digest::of(&content)] {

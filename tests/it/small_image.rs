@@ -87,12 +87,20 @@ fn layer(push: &mut Push, dir: &Path, name: &str, size: usize) -> (Value, Digest
     let packed = gzip.finish().expect("gzip in memory");
     let (digest, size) = (Digest::of(&packed), packed.len() as u64);
     let path = dir.join(name);
-    std::fs::write(&path, packed).expect("layer written");
+    // Writable, for the test of a file that changes while it is pushed.
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .expect("layer made");
+    file.write_all(&packed).expect("layer written");
     push.blobs.push(BlobFile {
         digest,
         size,
         media_type: LAYER.to_owned(),
-        file: std::sync::Arc::new(std::fs::File::open(&path).expect("layer")),
+        file: std::sync::Arc::new(file),
     });
     let link = json!({ "mediaType": LAYER, "digest": digest, "size": size });
     (link, Digest::of(&plain))

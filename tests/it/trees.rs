@@ -1,0 +1,274 @@
+//! The tree of an image compared, file by file, with what mmdebstrap installs of the same versions.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::process::Command;
+
+use dindimg::oci::{BlobSource as _, Layout};
+use flate2::read::MultiGzDecoder;
+use tar::EntryType;
+
+use crate::peers::require;
+use crate::product::dindimg;
+
+/// Paths at which the two may differ, and why. A path that ends in `/` covers what is below it.
+/// Anything else is a defect of a rule.
+const DIFFERENCES: &[(&str, &str)] = &[
+    (
+        "/dev/",
+        "mmdebstrap makes device nodes; engines mount their own /dev",
+    ),
+    (
+        "/etc/apt/",
+        "mmdebstrap runs apt inside; a lean image has none",
+    ),
+    ("/var/lib/apt/", "as above"),
+    ("/var/cache/apt/", "as above"),
+    ("/var/log/apt", "as above"),
+    ("/etc/fstab", "written by mmdebstrap itself"),
+    (
+        "/etc/hostname",
+        "written by mmdebstrap itself; engines write their own",
+    ),
+    (
+        "/etc/resolv.conf",
+        "written by mmdebstrap itself; engines write their own",
+    ),
+    ("/etc/.pwd.lock", "left by the account tools while they ran"),
+    ("/etc/passwd-", "backup of the account tools"),
+    ("/etc/group-", "backup of the account tools"),
+    ("/etc/gshadow-", "backup of the account tools"),
+    ("/etc/shadow-", "backup of the account tools"),
+    (
+        "/etc/shadow",
+        "records the day of the installation; ours is the lock's epoch",
+    ),
+    (
+        "/etc/shells",
+        "usrmerge rewrites the order while it converts a live system",
+    ),
+    (
+        "/var/cache/debconf/",
+        "no debconf question is asked; the standard image adds the database",
+    ),
+    ("/var/lib/dpkg/lock", "left by dpkg while it ran"),
+    ("/var/lib/dpkg/lock-frontend", "left by dpkg while it ran"),
+    ("/var/lib/dpkg/triggers/Lock", "left by dpkg while it ran"),
+    ("/var/lib/dpkg/status-old", "backup of dpkg"),
+    ("/var/lib/dpkg/diversions-old", "backup of dpkg"),
+    (
+        "/var/lib/dpkg/diversions",
+        "diversions that protect moved libraries during upgrades, and dash's of its own link",
+    ),
+    ("/bin/sh.distrib", "dash's diversion of its own link"),
+    ("/usr/bin/sh.distrib", "as above"),
+    ("/usr/share/man/man1/sh.distrib.1.gz", "as above"),
+    ("/etc/rc0.d/", "links for SysV init, which no image runs"),
+    ("/etc/rc1.d/", "as above"),
+    ("/etc/rc2.d/", "as above"),
+    ("/etc/rc3.d/", "as above"),
+    ("/etc/rc4.d/", "as above"),
+    ("/etc/rc5.d/", "as above"),
+    ("/etc/rc6.d/", "as above"),
+    ("/etc/rcS.d/", "as above"),
+    (
+        "/etc/adduser.conf",
+        "bullseye's adduser writes its defaults; later ones ship them",
+    ),
+    (
+        "/var/cache/ldconfig/",
+        "ldconfig's own speed-up, of no use in an image",
+    ),
+];
+
+const PACKAGES: &str = "base-files base-passwd libc6 dash coreutils sed grep mawk util-linux mount hostname procps docker.io tini iptables arptables ebtables openssl ca-certificates xz-utils pigz kmod iproute2 e2fsprogs netbase jq";
+
+/// What is compared of an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Entry {
+    kind: char,
+    mode: u32,
+    owner: (u64, u64),
+    /// A link's target, or the digest of a file.
+    content: String,
+}
+
+type Tree = BTreeMap<String, Entry>;
+
+fn read(reader: impl Read, tree: &mut Tree) {
+    let mut archive = tar::Archive::new(reader);
+    for entry in archive.entries().expect("a tar") {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").to_string_lossy().into_owned();
+        let path = format!("/{}", path.trim_start_matches("./").trim_end_matches('/'));
+        let header = entry.header().clone();
+        let link = entry
+            .link_name()
+            .expect("a link")
+            .map(|to| to.to_string_lossy().into_owned());
+        let (kind, content) = match header.entry_type() {
+            EntryType::Directory => ('d', String::new()),
+            EntryType::Symlink => ('l', link.unwrap_or_default()),
+            // Which name of a file comes first is no difference between trees.
+            EntryType::Link => {
+                let target = link.unwrap_or_default();
+                let target = format!(
+                    "/{}",
+                    target.trim_start_matches("./").trim_start_matches('/')
+                );
+                (
+                    'f',
+                    tree.get(&target)
+                        .map(|entry| entry.content.clone())
+                        .unwrap_or_default(),
+                )
+            }
+            EntryType::Regular => {
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).expect("content");
+                ('f', dindimg::digest::Digest::of(bytes).to_string())
+            }
+            _ => ('x', String::new()),
+        };
+        let owner = (header.uid().expect("uid"), header.gid().expect("gid"));
+        let mode = header.mode().expect("mode") & 0o7777;
+        tree.insert(
+            path,
+            Entry {
+                kind,
+                mode,
+                owner,
+                content,
+            },
+        );
+    }
+}
+
+/// A real installation.
+fn real(suite: &str, mmdebstrap: &Path) -> Tree {
+    let mut command = Command::new(mmdebstrap);
+    let include = PACKAGES.split(' ').collect::<Vec<_>>().join(",");
+    command.args([
+        "--mode=root",
+        "--variant=essential",
+        "--format=tar",
+        "--quiet",
+    ]);
+    command.arg(format!("--include={include}"));
+    command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+    // The merged layout that images have; later suites come with it.
+    command.arg("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr");
+    command.args([suite, "-", "-"]);
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("mmdebstrap runs");
+    let sources = format!(
+        "deb http://deb.debian.org/debian {suite} main\ndeb http://deb.debian.org/debian {suite}-updates main\ndeb http://deb.debian.org/debian-security {suite}-security main\n"
+    );
+    std::io::Write::write_all(&mut child.stdin.take().expect("stdin"), sources.as_bytes())
+        .expect("written");
+    let output = child.wait_with_output().expect("mmdebstrap ends");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut tree = Tree::new();
+    read(output.stdout.as_slice(), &mut tree);
+    tree
+}
+
+/// The packages dpkg knows there, by its file lists.
+fn installed(tree: &Tree) -> Vec<String> {
+    tree.keys()
+        .filter_map(|path| {
+            path.strip_prefix("/var/lib/dpkg/info/")?
+                .strip_suffix(".list")
+        })
+        .map(|name| name.split(':').next().unwrap_or(name).to_owned())
+        .collect()
+}
+
+fn ours(suite: &str, packages: &[String]) -> Tree {
+    let scratch = tempfile::tempdir().expect("temporary directory");
+    let recipe = scratch.path().join("tree.toml");
+    let text = format!(
+        "schema = 1\n[debian]\nsuite = \"{suite}\"\n[packages]\ninclude = {packages:?}\nacknowledge-scripts = \"all\"\n[iptables]\nbackend = \"nft\"\n"
+    );
+    std::fs::write(&recipe, text).expect("recipe written");
+    let layout = scratch.path().join("tree.oci");
+    let output = format!("oci:{}", layout.display());
+    dindimg(&[
+        "build".as_ref(),
+        recipe.as_os_str(),
+        "--tag".as_ref(),
+        "tree".as_ref(),
+        "--output".as_ref(),
+        output.as_ref(),
+    ])
+    .good();
+    let layout = Layout::open(&layout).expect("a layout");
+    let set = layout
+        .image_set(layout.find(Some("tree")).expect("the tag"))
+        .expect("an image");
+    let mut tree = Tree::new();
+    for layer in &set.images()[0].layers {
+        read(
+            MultiGzDecoder::new(layout.open(&layer.digest).expect("a blob")),
+            &mut tree,
+        );
+    }
+    tree
+}
+
+fn excused(path: &str) -> bool {
+    DIFFERENCES.iter().any(|(known, _)| {
+        path == known.trim_end_matches('/') || (known.ends_with('/') && path.starts_with(known))
+    })
+}
+
+fn compare(suite: &str) {
+    let Some(mmdebstrap) = require(&["mmdebstrap"], "mmdebstrap") else {
+        return;
+    };
+    let real = real(suite, &mmdebstrap);
+    let ours = ours(suite, &installed(&real));
+    let mut differences = Vec::new();
+    for path in real
+        .keys()
+        .chain(ours.keys())
+        .collect::<std::collections::BTreeSet<_>>()
+    {
+        if path == "/" || excused(path) {
+            continue;
+        }
+        match (real.get(path), ours.get(path)) {
+            (Some(a), Some(b)) if a == b => {}
+            (a, b) => differences.push(format!("{path}\n  real {a:?}\n  ours {b:?}")),
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "{suite}: {} differences\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+}
+
+#[test]
+fn bullseye_is_what_a_real_installation_is() {
+    compare("bullseye");
+}
+
+#[test]
+fn bookworm_is_what_a_real_installation_is() {
+    compare("bookworm");
+}
+
+#[test]
+fn trixie_is_what_a_real_installation_is() {
+    compare("trixie");
+}
