@@ -125,12 +125,11 @@ fn recipes_choose_what_apt_chooses() {
     for suite in ["bullseye", "bookworm", "trixie"] {
         for architecture in Architecture::ALL {
             let bench = Bench::new(suite, architecture);
-            for request in requests::recipes(suite) {
-                let theirs = bench.root.simulate(&request);
-                assert!(theirs.as_ref().is_some_and(|p| p.len() > 80), "{request}");
-                let difference = bench.compare(&request, theirs);
-                assert_eq!(difference, None);
-            }
+            let request = requests::recipe(suite);
+            let theirs = bench.root.simulate(&request);
+            assert!(theirs.as_ref().is_some_and(|p| p.len() > 80), "{request}");
+            let difference = bench.compare(&request, theirs);
+            assert_eq!(difference, None);
         }
     }
 }

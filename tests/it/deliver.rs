@@ -194,7 +194,7 @@ fn an_image_is_loaded_into_either_engine_and_runs() {
             "echo",
             "exactly this",
         ]);
-        assert_eq!(said, "exactly this\n");
+        assert_eq!(said.trim_end(), "exactly this");
         engine.run(&["rmi", "localhost/dindimg-load:x"]);
     }
 }

@@ -21,14 +21,16 @@ fn unit_tests(shell: &str) {
         "{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let summary = said
+    let passed: u32 = said
         .lines()
-        .find(|line| line.contains("passed"))
-        .unwrap_or_default();
-    let passed: u32 = summary
-        .split(' ')
-        .next()
-        .and_then(|n| n.parse().ok())
+        .find_map(|line| {
+            line.split_once(" passed")?
+                .0
+                .rsplit(' ')
+                .next()?
+                .parse()
+                .ok()
+        })
         .unwrap_or(0);
     assert!(passed > 100, "only {passed} tests ran: {said}");
 }

@@ -198,7 +198,13 @@ fn an_expired_suite_is_refused_by_its_dates_and_accepted_when_told() {
     let later = |extra: &[&str]| {
         let mut command = Command::new(&faketime);
         command
-            .args(["+30d", env!("CARGO_BIN_EXE_dindimg"), "lock", "t.toml"])
+            .args([
+                "-f",
+                "+30d",
+                env!("CARGO_BIN_EXE_dindimg"),
+                "lock",
+                "t.toml",
+            ])
             .args(extra);
         // A cache of its own: what is seen in this future must not be held against the present.
         command

@@ -92,7 +92,8 @@ fn layer(push: &mut Push, dir: &Path, name: &str, size: usize) -> (Value, Digest
     let mut file = options
         .read(true)
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .open(&path)
         .expect("layer made");
     file.write_all(&packed).expect("layer written");

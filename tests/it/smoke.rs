@@ -81,7 +81,7 @@ fn in_turn(test: impl FnOnce()) {
     test();
 }
 
-const SUITES: [&str; 3] = ["bullseye", "bookworm", "trixie"];
+const SUITES: [&str; 4] = ["bullseye", "bookworm", "trixie", "testing"];
 
 #[test]
 fn every_suite_holds_on_docker_and_nothing_is_left() {

@@ -176,6 +176,49 @@ fn the_last_release_file_of_buster_verifies_at_the_time_of_its_signatures() {
     assert_eq!(judged, Ok(vec![]));
 }
 
+/// `recipes/buster.toml` as it is shipped: its own settings verify this file and nothing else.
+#[test]
+fn the_buster_recipe_trusts_exactly_the_last_release_file() {
+    let Some(bytes) = fixture(BUSTER) else { return };
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/buster.toml");
+    let recipe = dindimg::recipe::load(&path).expect("the recipe");
+    let repositories = dindimg::family::of(&recipe)
+        .repositories(&recipe, &Default::default())
+        .expect("repositories");
+    let main = &repositories[0];
+    assert_eq!((main.suite.as_str(), main.archived), ("buster", true));
+    assert_eq!(
+        main.addresses("dists/buster/InRelease"),
+        ["http://archive.debian.org/debian/dists/buster/InRelease"]
+    );
+    assert_eq!(
+        repositories[2].suite, "buster/updates",
+        "security suites were named so then"
+    );
+    let files: Vec<(&str, &[u8])> = main
+        .certificates
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    let pins: Vec<_> = main
+        .fingerprints
+        .iter()
+        .map(|text| text.parse().expect("a fingerprint"))
+        .collect();
+    let keyring = Keyring::from_certificates(&files)
+        .and_then(|all| all.pin(&pins))
+        .expect("a keyring");
+    verify_inline(BUSTER, &bytes, &keyring, SigningTime::OfSignature).expect("verifies");
+    let mut changed = bytes.clone();
+    let at = changed
+        .windows(7)
+        .position(|window| window == b"Version")
+        .expect("a field");
+    changed[at] ^= 1;
+    verify_inline(BUSTER, &changed, &keyring, SigningTime::OfSignature)
+        .expect_err("one byte changed");
+}
+
 #[test]
 fn the_keys_of_buster_count_until_they_expire() {
     let Some(bytes) = fixture(BUSTER) else { return };

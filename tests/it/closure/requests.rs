@@ -1,16 +1,20 @@
 //! What both are asked.
 
-/// The requests of the shipped recipes.
-pub fn recipes(suite: &str) -> Vec<String> {
-    let engine = match suite {
-        "bullseye" | "bookworm" => "docker.io",
-        _ => "docker.io docker-cli docker-buildx",
-    };
-    vec![format!(
-        "base-files base-passwd libc6 dash coreutils sed grep mawk util-linux mount hostname \
-         procps {engine} tini iptables openssl ca-certificates xz-utils pigz kmod iproute2 \
-         e2fsprogs netbase arptables ebtables"
-    )]
+/// What the shipped recipe of `suite` asks for, its optional packages as far as the suite has them.
+pub fn recipe(suite: &str) -> String {
+    let recipe = dindimg::recipe::load(&crate::product::recipe(suite)).expect("a recipe");
+    let text = std::fs::read_to_string(recipe.path.with_extension("lock")).expect("its lock");
+    let lock = dindimg::lock::parse(&text).expect("a lock");
+    let request = dindimg::resolve::request(&recipe, &[]);
+    let there = |name: &&String| lock.packages.iter().any(|package| package.name == **name);
+    let optional = request.optional.iter().filter(there);
+    request
+        .packages
+        .keys()
+        .chain(optional)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Everything else: single packages and combinations, some of which have no solution or exist
