@@ -52,6 +52,8 @@ pub(super) struct Servers(Mutex<BTreeMap<String, Server>>);
 struct Server {
     exhausted: bool,
     not_before: Option<Instant>,
+    /// The highest attempt the user was told of: many files wait for one server.
+    told: u32,
 }
 
 impl Servers {
@@ -67,11 +69,21 @@ impl Servers {
     pub fn answered(&self, url: &Url) {
         if let Some(server) = self.lock().get_mut(&origin(url)) {
             server.exhausted = false;
+            server.told = 0;
         }
     }
 
     fn exhausted(&self, url: &Url) -> bool {
         self.lock().get(&origin(url)).is_some_and(|s| s.exhausted)
+    }
+
+    /// Whether nobody has told of this attempt at the server yet.
+    fn first_to_tell(&self, url: &Url, attempt: u32) -> bool {
+        let mut servers = self.lock();
+        let server = servers.entry(origin(url)).or_default();
+        let first = attempt > server.told;
+        server.told = server.told.max(attempt);
+        first
     }
 
     fn note(&self, url: &Url, change: impl FnOnce(&mut Server)) {
@@ -146,13 +158,15 @@ impl<'a> Attempts<'a> {
             self.servers
                 .note(self.url, |server| server.not_before = Some(until));
         }
-        tell(format!(
-            "{}: {reason}; asking again in {} s (attempt {} of {})",
-            self.url.host_str().unwrap_or("localhost"),
-            delay.as_secs_f32(),
-            self.made + 1,
-            self.limit,
-        ));
+        if self.servers.first_to_tell(self.url, self.made + 1) {
+            tell(format!(
+                "{}: {reason}; asking again in {} s (attempt {} of {})",
+                self.url.host_str().unwrap_or("localhost"),
+                delay.as_secs_f32(),
+                self.made + 1,
+                self.limit,
+            ));
+        }
         tokio::time::sleep(delay).await;
         Ok(())
     }

@@ -67,16 +67,34 @@ fn a_lock_gives_one_digest_whoever_builds_it_however_and_wherever() {
         &place("a"),
         &["--no-layer-cache", "--jobs", "1"],
     );
-    let cases: [(&str, &[(&str, &str)], &[&str]); 3] = [
-        ("threads", &[], &["--no-layer-cache", "--jobs", "2"]),
-        ("cached", &[], &[]),
-        (
-            "zone and locale",
-            &[("TZ", "Asia/Kathmandu"), ("LC_ALL", "tr_TR.UTF-8")],
-            &["--no-layer-cache"],
-        ),
+    struct Case {
+        name: &'static str,
+        environment: &'static [(&'static str, &'static str)],
+        extra: &'static [&'static str],
+    }
+    let cases = [
+        Case {
+            name: "threads",
+            environment: &[],
+            extra: &["--no-layer-cache", "--jobs", "2"],
+        },
+        Case {
+            name: "cached",
+            environment: &[],
+            extra: &[],
+        },
+        Case {
+            name: "zone and locale",
+            environment: &[("TZ", "Asia/Kathmandu"), ("LC_ALL", "tr_TR.UTF-8")],
+            extra: &["--no-layer-cache"],
+        },
     ];
-    for (case, environment, extra) in cases {
+    for Case {
+        name: case,
+        environment,
+        extra,
+    } in cases
+    {
         let mut command = command(&shared);
         command.envs(environment.iter().copied());
         assert_eq!(
