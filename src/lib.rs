@@ -29,4 +29,5 @@ pub mod resolve;
 pub mod setup;
 pub mod smoke;
 pub mod solve;
+mod text;
 pub mod tree;

@@ -27,7 +27,7 @@ const ROAD: &[(&str, u32)] = &[
 /// Rooms of one height where one builds on the other.
 const BESIDE: &[(&str, &str)] = &[("oci", "layer"), ("deb", "solve")];
 /// What every room may use.
-const FOUNDATIONS: &[&str] = &["digest", "epoch", "platform", "process", "progress"];
+const FOUNDATIONS: &[&str] = &["digest", "epoch", "platform", "process", "progress", "text"];
 
 /// Longest file, in lines, tests included.
 const LINES: usize = 700;

@@ -134,9 +134,10 @@ pub(super) fn image(
 fn container(recipe: &Recipe, runtime: &Runtime, data: &TagData, epoch: Epoch) -> ContainerConfig {
     let mut labels = annotations(recipe, data, epoch);
     if let Some(contract) = guest::contract(recipe, runtime, &data.engine.version)
-        && let Ok(text) = serde_json::to_string(&contract)
+        && let Ok(value) = serde_json::to_value(&contract)
     {
-        labels.insert(LABEL.to_owned(), text);
+        // By way of a value, whose keys are sorted: the canonical form.
+        labels.insert(LABEL.to_owned(), value.to_string());
     }
     labels.extend(recipe.labels.clone());
     ContainerConfig {

@@ -38,6 +38,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    raise_file_limit();
     let output = Output::new(&arguments.common);
     let result = match &arguments.verb {
         Verb::Build(build) => build::run(build, &arguments.common, &output),
@@ -54,4 +55,16 @@ pub fn run() -> ExitCode {
             ExitCode::from(exit::code(&error))
         }
     }
+}
+
+/// A build holds one open file for each package, and the usual soft limit of 1024 was made for
+/// programs that use `select`. Where it cannot be raised, a build that needs more says so itself.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
 }

@@ -232,3 +232,44 @@ pub enum FamilyError {
     #[error("{0}")]
     Unsatisfiable(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_takes_the_place_of_every_mirror_and_is_a_repository_of_its_own() {
+        let mut repository = Repository {
+            name: "debian/bookworm".to_owned(),
+            kind: "deb",
+            mirrors: vec!["http://a/debian".to_owned(), "http://b/debian".to_owned()],
+            snapshots: Some("http://s/archive/debian".to_owned()),
+            suite: "bookworm".to_owned(),
+            components: vec!["main".to_owned()],
+            priority: 500,
+            certificates: Vec::new(),
+            fingerprints: vec!["AB".to_owned()],
+            snapshot: None,
+            archived: false,
+            check_valid_until: true,
+        };
+        assert_eq!(
+            repository.addresses("x"),
+            ["http://a/debian/x", "http://b/debian/x"]
+        );
+        let live = repository.identity();
+        repository.snapshot = Epoch::parse_snapshot("20260818T000000Z").ok();
+        assert_eq!(
+            repository.addresses("x"),
+            ["http://s/archive/debian/20260818T000000Z/x"]
+        );
+        assert_ne!(repository.identity(), live);
+        repository.snapshot = None;
+        repository.fingerprints = vec!["CD".to_owned()];
+        assert_ne!(
+            repository.identity(),
+            live,
+            "other keys, another repository"
+        );
+    }
+}

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::codec::{GZIP_BLOCK, ZLIB_RS_VERSION, ZSTD_BLOCK};
 use super::tar::FORMAT;
 
@@ -132,19 +130,7 @@ fn level_in<N: FromStr + PartialOrd>(
         .ok_or_else(|| text.to_owned())
 }
 
-impl Serialize for Compression {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Compression {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
+crate::text::serde_as_text!(Compression);
 
 #[cfg(test)]
 mod tests {

@@ -47,6 +47,9 @@ pub enum TreeError {
         /// What stands in its way.
         blocker: TreePath,
     },
+    /// A directory with something in it would vanish.
+    #[error("{0} is a directory with entries in it and cannot become something else")]
+    NotEmpty(TreePath),
     /// Links lead in a circle.
     #[error("{0} leads through more than {LINK_LIMIT} links")]
     LinkLoop(TreePath),
@@ -309,6 +312,10 @@ impl Tree {
                 }
             }
         }
+        let was_directory = self.is_directory(&at);
+        if was_directory && !matches!(node.kind, Kind::Directory) && !self.below(&at).is_empty() {
+            return Err(TreeError::NotEmpty(at));
+        }
         for parent in missing {
             let node = Node {
                 kind: Kind::Directory,
@@ -423,6 +430,17 @@ mod tests {
         tree.place(&path("a"), file("older"), 0, &|a, b| (a, b) == (1, 0))
             .expect("kept");
         assert_eq!(text(&tree, "a"), "new");
+    }
+
+    #[test]
+    fn a_directory_with_entries_cannot_become_a_link() {
+        let mut tree = Tree::new(0);
+        tree.place(&path("var/run/x"), file("x"), 0, &never)
+            .expect("placed");
+        let error = tree
+            .set(&path("var/run"), link("/run"))
+            .expect_err("not empty");
+        assert!(matches!(error, TreeError::NotEmpty(at) if at == path("var/run")));
     }
 
     #[test]

@@ -146,7 +146,7 @@ pub(super) struct Credential {
 }
 
 impl Credential {
-    /// `user `bob` (from /root/.docker/config.json)`, never a secret.
+    /// `user `bob` (from ~/.docker/config.json)`, never a secret.
     pub(super) fn describe(&self) -> String {
         match &self.login {
             Login::Anonymous => "an anonymous client".to_owned(),
