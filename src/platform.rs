@@ -29,6 +29,14 @@ impl Architecture {
         self.oci()
     }
 
+    /// The name the kernel and Alpine use (`uname -m`).
+    pub fn alpine(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        }
+    }
+
     /// The multi-arch triplet Debian puts libraries under (`DEB_HOST_MULTIARCH`).
     pub fn triplet(self) -> &'static str {
         match self {

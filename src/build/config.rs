@@ -1,6 +1,6 @@
 //! The image configuration and the guest's data, from recipe and lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -41,6 +41,7 @@ pub(super) struct GuestInputs<'a> {
     stop_timeout: u32,
     daemon: &'a BTreeMap<String, serde_json::Value>,
     roots: crate::resolve::Roots,
+    replaces: &'a BTreeMap<String, BTreeSet<String>>,
 }
 
 impl<'a> GuestInputs<'a> {
@@ -62,19 +63,20 @@ impl<'a> GuestInputs<'a> {
             stop_timeout: recipe.stop_timeout,
             daemon: &recipe.daemon,
             roots: crate::resolve::roots(recipe),
+            replaces: &recipe.replaces,
         }
     }
 }
 
 /// The data of the guest's templates.
-pub(super) fn guest_data(recipe: &Recipe, lock: &Lock) -> GuestData {
+pub(super) fn guest_data(recipe: &Recipe, data: &TagData) -> GuestData {
     let one = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
     GuestData {
         profile: recipe
             .profile
             .map(|profile| profile.word().to_owned())
             .unwrap_or_default(),
-        engine: one("version", &TagData::of(recipe, lock).engine.version),
+        engine: one("version", &data.engine.version),
         distribution: format!("debian/{}", recipe.debian.suite),
         init: recipe.init.word().to_owned(),
         iptables: one("backend", recipe.iptables.word()),
@@ -102,7 +104,7 @@ pub(super) fn image(
     written: &[Written],
 ) -> Image {
     let runtime = guest::runtime(recipe);
-    let data = TagData::of(recipe, lock);
+    let data = TagData::of(recipe, lock.packages_of(platform));
     let mut steps: Vec<Step> = written
         .iter()
         .map(|one| Step::Layer {

@@ -50,7 +50,7 @@ pub enum BuildError {
     },
     /// Two packages ship one path.
     #[error(
-        "{first} and {second} both ship {path}, and neither declares that it replaces the other; leave one of them out"
+        "{first} and {second} both ship {path}, and neither declares that it replaces the other; leave one of them out, or say in [packages] which may win: `replaces = {{ winner = [\"loser\"] }}`"
     )]
     Conflict {
         /// The path.

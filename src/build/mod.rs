@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::epoch::Epoch;
-use crate::family::{self, Repository};
+use crate::family::Repository;
 use crate::fetch::{Derived, Fetcher};
 use crate::guest::{self, Sources};
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
@@ -59,8 +59,6 @@ pub struct Built {
     pub set: ImageSet,
     /// Their layers.
     pub blobs: Blobs,
-    /// The rendered tags.
-    pub tags: Vec<String>,
 }
 
 /// Builds `recipe` from `lock` for `platforms`.
@@ -84,14 +82,9 @@ pub fn build(
         images.push(image);
         blobs.extend(layers);
     }
-    let data = TagData::of(recipe, lock);
-    let tags = recipe
-        .tags
-        .iter()
-        .map(|template| tags::render(template, &data))
-        .collect::<Result<_, _>>()?;
+    let data = TagData::of(recipe, lock.packages.iter());
     let set = ImageSet::new(images, config::annotations(recipe, &data, context.epoch))?;
-    Ok(Built { set, blobs, tags })
+    Ok(Built { set, blobs })
 }
 
 /// A written layer, as the cache remembers it.
@@ -165,9 +158,18 @@ fn image_key(
                 .map(|(name, bytes)| (format!("{part}/{name}"), Digest::of(bytes))),
         );
     }
-    let packages: Vec<(&str, Digest)> = locked
+    let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
+    let packages: Vec<(&str, &str, Digest, Option<&str>)> = locked
         .iter()
-        .map(|package| (package.name.as_str(), package.sha256))
+        .map(|package| {
+            let layer = assigned.get(&package.name).map(|layer| layer.word());
+            (
+                package.name.as_str(),
+                package.version.as_str(),
+                package.sha256,
+                layer,
+            )
+        })
         .collect();
     let inputs = serde_json::json!({
         "program": context.program,
@@ -209,12 +211,11 @@ fn assemble(
     platform: Platform,
     context: &Context<'_>,
 ) -> Result<Vec<(LayerName, LayerInput)>, BuildError> {
-    let family = family::of(recipe);
     let epoch = context.epoch;
     let mut unpacked = unpack::unpack(locked, recipe, context.fetcher, context.reporter)?;
     let mut tree = Tree::new(epoch.seconds());
     setup::rules::usr_merge(&mut tree, platform.architecture, epoch)?;
-    unpack::place(&mut tree, &mut unpacked, family)?;
+    unpack::place(&mut tree, &mut unpacked, recipe)?;
     let packages: Vec<Package> = unpacked.into_iter().map(|one| one.package).collect();
     let mut setup = Setup {
         tree: &mut tree,
@@ -227,7 +228,7 @@ fn assemble(
     setup::apply(&mut setup)?;
     if recipe.profile.is_some() {
         let runtime = guest::runtime(recipe);
-        let data = config::guest_data(recipe, lock);
+        let data = config::guest_data(recipe, &TagData::of(recipe, lock.packages_of(platform)));
         guest::place(setup.tree, context.sources, &runtime.parts, &data, epoch)?;
         for (path, mode) in &runtime.directories {
             let path = TreePath::parse(path).map_err(guest::GuestError::from)?;

@@ -4,7 +4,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use crate::family;
-use crate::lock::Lock;
+use crate::lock::LockedPackage;
 use crate::recipe::Recipe;
 use crate::resolve::roots;
 
@@ -37,11 +37,11 @@ pub struct EngineData {
 }
 
 impl TagData {
-    /// The values of a recipe and its lock.
-    pub fn of(recipe: &Recipe, lock: &Lock) -> Self {
+    /// The values of a recipe and the packages of its lock, those of one platform or all.
+    pub fn of<'a>(recipe: &Recipe, mut packages: impl Iterator<Item = &'a LockedPackage>) -> Self {
         let version = roots(recipe)
             .engine_package
-            .and_then(|name| lock.packages.iter().find(|package| package.name == name))
+            .and_then(|name| packages.find(|package| package.name == name))
             .map(|package| family::of(recipe).upstream_version(&package.version))
             .unwrap_or_default();
         let mut parts = version.split('.').map(str::to_owned);

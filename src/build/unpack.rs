@@ -137,23 +137,24 @@ fn check_identity(locked: &LockedPackage, control: &Control) -> Result<(), Build
     Ok(())
 }
 
-/// Places every package into `tree`; conflicts are settled by Replaces or are errors.
+/// Places every package into `tree`; conflicts are settled by Replaces, of the packages or the
+/// recipe, or are errors.
 pub(super) fn place(
     tree: &mut Tree,
     unpacked: &mut [Unpacked],
-    family: &dyn Family,
+    recipe: &Recipe,
 ) -> Result<(), BuildError> {
+    let family = family::of(recipe);
     let entries: Vec<Vec<(TreePath, Node)>> = unpacked
         .iter_mut()
         .map(|one| std::mem::take(&mut one.entries))
         .collect();
     let packages: Vec<&Package> = unpacked.iter().map(|one| &one.package).collect();
     let replaces = |a: usize, b: usize| {
-        family.replaces(
-            &packages[a].control,
-            &packages[b].name,
-            &packages[b].version,
-        )
+        let (winner, loser) = (packages[a], packages[b]);
+        let said = recipe.replaces.get(&winner.name);
+        said.is_some_and(|losers| losers.contains(&loser.name))
+            || family.replaces(&winner.control, &loser.name, &loser.version)
     };
     let mut order: Vec<(usize, Vec<(TreePath, Node)>)> = entries.into_iter().enumerate().collect();
     order.sort_by_key(|(number, _)| packages[*number].name != FIRST);

@@ -91,8 +91,8 @@ pub(super) struct Build {
     /// Push to the repository, tags last
     #[arg(long)]
     pub push: bool,
-    /// Registry and repository, registry.example.com/ci/dind
-    #[arg(long, value_name = "REPOSITORY", env = "DINDIMG_REPOSITORY")]
+    /// Registry and repository, registry.example.com/ci/dind [env: DINDIMG_REPOSITORY]
+    #[arg(long, value_name = "REPOSITORY")]
     pub repository: Option<Repository>,
     /// Tag in place of the recipe's; can use the same templates
     #[arg(long, value_name = "TAG")]

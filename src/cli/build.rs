@@ -1,6 +1,6 @@
 //! `dindimg build`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::build::{self, Built, TagData, render_tag};
 use crate::guest::Sources;
+use crate::lock::Lock;
 use crate::oci::{Names, Target};
 use crate::platform::Platform;
 use crate::recipe::{self, Recipe, RecipeError};
@@ -22,12 +23,17 @@ pub(super) fn run(arguments: &Build, common: &Common, output: &Output) -> Result
     let session = Session::open(common, arguments.make.no_layer_cache, output.reporter())?;
     refuse_ambiguity(arguments)?;
     let mut results = Vec::new();
+    let mut taken = BTreeSet::new();
     for path in &arguments.recipes {
         let recipe = recipe::load(path)?;
         // Known before anything is downloaded: a push without a place to go is a mistake.
         let repository = repository(arguments, &session, &recipe)?;
-        let made = make(&session, &recipe, &arguments.make)?;
-        let names = names(arguments, &recipe, &made, repository.as_ref())?;
+        let lock = current_lock(&session, &recipe, &arguments.make)?;
+        let names = names(arguments, &recipe, &lock, repository.as_ref())?;
+        if arguments.push || !arguments.load.is_empty() {
+            refuse_overwriting(&recipe, &names, &mut taken)?;
+        }
+        let made = make(&session, &recipe, &lock, &arguments.make)?;
         results.push(deliver(
             arguments,
             &session,
@@ -57,6 +63,17 @@ fn refuse_ambiguity(arguments: &Build) -> Result<()> {
         } else {
             None
         };
+        let mut stems = BTreeSet::new();
+        let twice = arguments
+            .recipes
+            .iter()
+            .find(|path| !stems.insert(path.file_stem()));
+        if let (Some(path), false, true) = (twice, arguments.push, arguments.load.is_empty()) {
+            bail!(RecipeError::Whole {
+                path: path.clone(),
+                message: "another recipe of this run has the same name, and their outputs would be one; build them one at a time".to_owned(),
+            });
+        }
         if let Some(flag) = shared {
             bail!(RecipeError::Whole {
                 path: arguments.recipes[1].clone(),
@@ -67,16 +84,25 @@ fn refuse_ambiguity(arguments: &Build) -> Result<()> {
     Ok(())
 }
 
-/// An image with what it was made from.
-pub(super) struct Made {
-    pub built: Built,
-    pub lock: crate::lock::Lock,
+/// Two recipes of one run cannot have the same name in the same place.
+fn refuse_overwriting(recipe: &Recipe, names: &Names, taken: &mut BTreeSet<String>) -> Result<()> {
+    let place = names.repository.as_deref().unwrap_or(&recipe.name);
+    for tag in &names.tags {
+        if !taken.insert(format!("{place}:{tag}")) {
+            bail!(RecipeError::Whole {
+                path: recipe.path.clone(),
+                message: format!(
+                    "{place}:{tag} is another recipe's of this run; give each its own tag or repository"
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
-/// Locks and builds one recipe.
-pub(super) fn make(session: &Session, recipe: &Recipe, make: &Make) -> Result<Made> {
+/// Builds one recipe from its lock.
+pub(super) fn make(session: &Session, recipe: &Recipe, lock: &Lock, make: &Make) -> Result<Built> {
     let platforms = platforms(recipe, &make.platform)?;
-    let lock = current_lock(session, recipe, &make.locking, make.locked, make.update)?;
     let compression = compression(recipe, make.compression)?;
     let repositories = session.repositories(recipe)?;
     let sources = match &make.guest_dir {
@@ -86,9 +112,9 @@ pub(super) fn make(session: &Session, recipe: &Recipe, make: &Make) -> Result<Ma
     let jobs = make
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
-    let built = build::build(
+    Ok(build::build(
         recipe,
-        &lock,
+        lock,
         &platforms,
         &build::Context {
             fetcher: &session.fetcher,
@@ -100,8 +126,7 @@ pub(super) fn make(session: &Session, recipe: &Recipe, make: &Make) -> Result<Ma
             program: program()?,
             reporter: session.reporter.as_ref(),
         },
-    )?;
-    Ok(Made { built, lock })
+    )?)
 }
 
 fn platforms(recipe: &Recipe, wanted: &[Platform]) -> Result<Vec<Platform>> {
@@ -150,19 +175,19 @@ fn repository(arguments: &Build, session: &Session, recipe: &Recipe) -> Result<O
 fn names(
     arguments: &Build,
     recipe: &Recipe,
-    made: &Made,
+    lock: &Lock,
     repository: Option<&Repository>,
 ) -> Result<Names> {
-    let data = TagData::of(recipe, &made.lock);
-    let tags = if arguments.tag.is_empty() {
-        made.built.tags.clone()
+    let data = TagData::of(recipe, lock.packages.iter());
+    let templates = if arguments.tag.is_empty() {
+        &recipe.tags
     } else {
-        let rendered = arguments
-            .tag
-            .iter()
-            .map(|template| render_tag(template, &data));
-        rendered.collect::<Result<_, _>>()?
+        &arguments.tag
     };
+    let tags: Vec<String> = templates
+        .iter()
+        .map(|template| render_tag(template, &data))
+        .collect::<Result<_, _>>()?;
     if arguments.push && tags.is_empty() {
         bail!(RecipeError::Whole {
             path: recipe.path.clone(),
@@ -180,12 +205,11 @@ fn deliver(
     arguments: &Build,
     session: &Session,
     recipe: &Recipe,
-    made: &Made,
+    built: &Built,
     names: &Names,
     repository: Option<&Repository>,
     output: &Output,
 ) -> Result<Value> {
-    let built = &made.built;
     let mut targets = arguments.output.clone();
     if targets.is_empty() && arguments.load.is_empty() && !arguments.push {
         targets.push(Target::Layout(PathBuf::from(format!(

@@ -49,9 +49,12 @@ fn prune(common: &Common, output: &Output, older_than: u32, all: bool) -> Result
     let session = Session::open(common, false, output.reporter())?;
     let now = session.now.seconds();
     drop(session);
-    let what = match Epoch::from_seconds(now - i64::from(older_than) * DAY) {
-        Some(since) if !all => Prune::UnusedSince(since),
-        _ => Prune::All,
+    // Further back than there is time means that everything is newer.
+    let since = Epoch::from_seconds(now - i64::from(older_than) * DAY).unwrap_or_default();
+    let what = if all {
+        Prune::All
+    } else {
+        Prune::UnusedSince(since)
     };
     let settings = Settings::read(common)?;
     let mut cache = Store::open(&settings.cache).map_err(FetchError::from)?;

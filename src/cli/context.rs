@@ -13,12 +13,12 @@ use crate::epoch::Epoch;
 use crate::family::{self, Repository};
 use crate::fetch::{Cache, FetchError, FetchOptions, Fetcher};
 use crate::layer::Compression;
-use crate::lock::{self, Encoding, Lock};
-use crate::progress::Reporter;
+use crate::lock::{self, Encoding, Lock, LockError};
+use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
 use crate::resolve::{self, Keep};
 
-use super::args::{Common, Locking};
+use super::args::{Common, Locking, Make};
 use super::exit::LockStale;
 use super::settings::Settings;
 
@@ -69,7 +69,6 @@ impl Session {
         keep: &Keep,
         allow_expired: bool,
     ) -> Result<Lock> {
-        let compression = compression(recipe, None)?;
         Ok(resolve::resolve(
             recipe,
             previous,
@@ -79,10 +78,7 @@ impl Session {
                 mirrors: &self.settings.mirrors,
                 now: self.now,
                 allow_expired,
-                encoding: Encoding {
-                    compression: compression.to_string(),
-                    encoder: compression.encoder_identity(),
-                },
+                encoding: encoding(recipe)?,
                 reporter: self.reporter.as_ref(),
             },
         )?)
@@ -156,20 +152,35 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The lock that a new one starts from. A file that cannot be understood is no reason not to make
+/// it anew when that is what the user asked for.
+pub(super) fn previous_lock(session: &Session, path: &Path, update: bool) -> Result<Option<Lock>> {
+    match read_lock(path) {
+        Err(error) if update && error.downcast_ref::<LockError>().is_some() => {
+            session
+                .reporter
+                .warn(Stage::Resolve, &format!("{error:#}; it is made anew"));
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
 /// The lock to build from, by the staleness rule: a missing or stale lock is made anew, keeping
 /// the versions it had, unless `locked` forbids it.
-pub(super) fn current_lock(
-    session: &Session,
-    recipe: &Recipe,
-    locking: &Locking,
-    locked: bool,
-    update: bool,
-) -> Result<Lock> {
-    let path = lock_path(recipe, locking);
-    let previous = read_lock(&path)?;
+pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> Result<Lock> {
+    let path = lock_path(recipe, &make.locking);
+    let previous = previous_lock(session, &path, make.update)?;
     let repositories = session.repositories(recipe)?;
+    let stale = |why: &str| {
+        LockStale(format!(
+            "lock file {} {why}; run `dindimg lock {}`",
+            path.display(),
+            recipe.path.display()
+        ))
+    };
     if let Some(lock) = &previous
-        && !update
+        && !make.update
         && resolve::is_current(lock, recipe, &repositories)
     {
         for warning in lock
@@ -177,29 +188,52 @@ pub(super) fn current_lock(
             .iter()
             .flat_map(|repository| &repository.warnings)
         {
-            session
-                .reporter
-                .warn(crate::progress::Stage::Resolve, warning);
+            session.reporter.warn(Stage::Resolve, warning);
         }
-        return Ok(lock.clone());
-    }
-    if locked {
-        let why = if previous.is_some() {
-            "is stale: the recipe asks for something else since it was made"
-        } else {
-            "does not exist"
+        let encoding = encoding(recipe)?;
+        // A codec named on the command line is this run's own affair.
+        if make.compression.is_some() || lock.encoding == encoding {
+            return Ok(lock.clone());
+        }
+        if make.locked {
+            return Err(stale(
+                "was made for another encoding of the layers, which gives other digests",
+            )
+            .into());
+        }
+        let lock = Lock {
+            encoding,
+            ..lock.clone()
         };
-        return Err(LockStale(format!(
-            "lock file {} {why}; run `dindimg lock {}`",
-            path.display(),
-            recipe.path.display()
-        ))
+        write_lock(&path, &lock)?;
+        return Ok(lock);
+    }
+    if make.locked {
+        return Err(match previous {
+            Some(_) => stale(
+                "is stale: the recipe asks for something else, or trusts others, since it was made",
+            ),
+            None => stale("does not exist"),
+        }
         .into());
     }
-    let keep = if update { Keep::Nothing } else { Keep::All };
-    let lock = session.resolve(recipe, previous.as_ref(), &keep, locking.allow_expired)?;
+    let keep = if make.update {
+        Keep::Nothing
+    } else {
+        Keep::All
+    };
+    let lock = session.resolve(recipe, previous.as_ref(), &keep, make.locking.allow_expired)?;
     write_lock(&path, &lock)?;
     Ok(lock)
+}
+
+/// How the layers of a recipe are encoded.
+fn encoding(recipe: &Recipe) -> Result<Encoding> {
+    let compression = compression(recipe, None)?;
+    Ok(Encoding {
+        compression: compression.to_string(),
+        encoder: compression.encoder_identity(),
+    })
 }
 
 /// The present.

@@ -87,6 +87,24 @@ pub(super) fn load(
     Ok(engine.load(Input::File(File::open(&path)?))?)
 }
 
+/// A recipe's file name as a repository name: lower-case letters, digits and dashes.
+pub(super) fn image_name(recipe: &Recipe) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
+    let name: String = recipe.name.chars().map(plain).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() {
+        "image".to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
 /// Writes the image of this machine's platform as a docker-archive.
 pub(super) fn write_archive(
     path: &std::path::Path,
@@ -94,16 +112,19 @@ pub(super) fn write_archive(
     names: &Names,
     session: &Session,
 ) -> Result<()> {
-    let host = match std::env::consts::ARCH {
-        "aarch64" => Architecture::Arm64,
-        _ => Architecture::Amd64,
-    };
     let images = built.set.images();
+    let host = Architecture::ALL
+        .into_iter()
+        .find(|architecture| architecture.alpine() == std::env::consts::ARCH);
     let image = images
         .iter()
-        .find(|image| image.platform.architecture == host)
-        .or_else(|| images.first())
-        .context("nothing was built")?;
+        .find(|image| Some(image.platform.architecture) == host)
+        .with_context(|| {
+            format!(
+                "the recipe was not built for this machine, {}",
+                std::env::consts::ARCH
+            )
+        })?;
     let set = ImageSet::new(vec![image.clone()], Default::default())?;
     Target::DockerArchive(path.to_owned()).write(
         &set,

@@ -68,7 +68,14 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return Some(registry(error));
     }
-    if error.is::<ReferenceError>() || error.is::<EngineError>() {
+    if let Some(error) = error.downcast_ref::<EngineError>() {
+        return match error {
+            EngineError::Unknown { .. } => Some(INPUT),
+            other if other.is_interrupt() => Some(INTERRUPTED),
+            _ => None,
+        };
+    }
+    if error.is::<ReferenceError>() {
         return Some(INPUT);
     }
     if let Some(error) = error.downcast_ref::<BuildError>() {

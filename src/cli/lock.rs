@@ -10,7 +10,7 @@ use crate::recipe;
 use crate::resolve::{Keep, is_current};
 
 use super::args::{Common, Lock};
-use super::context::{Session, lock_path, read_lock, write_lock};
+use super::context::{Session, lock_path, previous_lock, write_lock};
 use super::exit::LockStale;
 use super::output::Output;
 
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Lock, common: &Common, output: &Output) -> Result<
     for path in &arguments.recipes {
         let recipe = recipe::load(path)?;
         let lock_path = lock_path(&recipe, &arguments.locking);
-        let previous = read_lock(&lock_path)?;
+        let previous = previous_lock(&session, &lock_path, arguments.update)?;
         if arguments.check {
             check(&session, arguments, &recipe, previous.as_ref(), &lock_path)?;
             output.say(&format!("{} is current", lock_path.display()));

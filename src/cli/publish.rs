@@ -72,7 +72,7 @@ pub(super) fn push(
             .collect(),
         ..RegistryOptions::default()
     };
-    let credentials = Credentials::new(credential_sources(flags), Arc::new(Helpers));
+    let credentials = Credentials::new(credential_sources(flags)?, Arc::new(Helpers));
     let registry = Registry::new(options, credentials, Arc::clone(&session.reporter))?;
     let pushed = registry.push(&plan(built, names, repository, flags)?)?;
     let tags = names.tags.join(", ");

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::epoch::Epoch;
 use crate::family::Mirrors;
 use crate::recipe::MirrorUrl;
-use crate::registry::{CredentialSources, Repository, Secret};
+use crate::registry::{CredentialSources, ReferenceError, Repository, Secret};
 
 use super::args::{Common, RegistryFlags};
 
@@ -23,7 +23,7 @@ pub(super) enum SettingsError {
     },
     #[error("configuration {}: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
-    #[error("environment variable {name}: {message}")]
+    #[error("{name}: {message}")]
     Variable { name: &'static str, message: String },
     #[error(
         "there is no home for the cache: set HOME or XDG_CACHE_HOME, or name it with --cache-dir"
@@ -57,9 +57,9 @@ struct FileRegistry {
 /// The environment and the configuration, read once.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// Mirrors that come before a recipe's defaults.
+    /// Mirrors in place of the defaults, for recipes that name none.
     pub mirrors: Mirrors,
-    /// The repository when neither flag nor recipe names one.
+    /// The repository unless a flag names one; before the recipe's.
     pub repository: Option<Repository>,
     /// Registries spoken to in plain HTTP.
     pub plain_http: Vec<String>,
@@ -84,16 +84,19 @@ impl Settings {
             Some(path) => read_file(&path, named)?,
             None => File::default(),
         };
-        let repository = file
-            .repository
-            .map(|text| {
-                text.parse().map_err(|error| SettingsError::Syntax {
-                    path: common
-                        .config
-                        .clone()
-                        .unwrap_or_else(|| "config.toml".into()),
-                    message: format!("repository: {error}"),
-                })
+        let named = match variable("DINDIMG_REPOSITORY") {
+            Some(text) => Some((text, "DINDIMG_REPOSITORY")),
+            None => file
+                .repository
+                .map(|text| (text, "`repository` of the configuration file")),
+        };
+        let repository = named
+            .map(|(text, name)| {
+                text.parse()
+                    .map_err(|error: ReferenceError| SettingsError::Variable {
+                        name,
+                        message: error.to_string(),
+                    })
             })
             .transpose()?;
         let cache = match &common.cache_dir {
@@ -144,7 +147,7 @@ fn home(name: &str, below: &str) -> Option<PathBuf> {
         .or_else(|| variable("HOME").map(|home| Path::new(&home).join(below)))
 }
 
-/// A list of mirrors, separated by blanks, before those of the configuration file.
+/// A list of mirrors, separated by blanks, in place of those of the configuration file.
 fn mirrors(
     name: &'static str,
     configured: Vec<MirrorUrl>,
@@ -177,22 +180,34 @@ fn source_date_epoch() -> Result<Option<Epoch>, SettingsError> {
 }
 
 /// Where credentials for registries may be.
-pub(super) fn credential_sources(flags: &RegistryFlags) -> CredentialSources {
-    let explicit = flags.registry_username.clone().map(|user| {
-        let password = variable("DINDIMG_REGISTRY_PASSWORD").unwrap_or_default();
-        (user, Secret::new(password))
-    });
+pub(super) fn credential_sources(
+    flags: &RegistryFlags,
+) -> Result<CredentialSources, SettingsError> {
+    const PASSWORD: &str = "DINDIMG_REGISTRY_PASSWORD";
+    let explicit = match flags.registry_username.clone() {
+        Some(user) => {
+            let password = variable(PASSWORD).ok_or_else(|| SettingsError::Variable {
+                name: PASSWORD,
+                message: format!("it is not set, and user `{user}` needs a password"),
+            })?;
+            Some((user, Secret::new(password)))
+        }
+        None => None,
+    };
     let path = |name| variable(name).map(PathBuf::from);
-    CredentialSources {
+    Ok(CredentialSources {
         explicit,
         registry_auth_file: path("REGISTRY_AUTH_FILE"),
         docker_config_dir: path("DOCKER_CONFIG"),
         xdg_runtime_dir: path("XDG_RUNTIME_DIR"),
         home: path("HOME"),
-    }
+    })
 }
 
 /// The environment that engine clients run with: the user's own.
 pub(super) fn engine_environment() -> BTreeMap<String, String> {
-    std::env::vars().collect()
+    // A variable that is not Unicode is nothing an engine's client would read.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

@@ -11,7 +11,7 @@ use crate::smoke::{self, Options, SmokeReport, Subject};
 
 use super::args::{Common, Smoke};
 use super::build::{make, scratch};
-use super::context::Session;
+use super::context::{Session, current_lock};
 use super::engines;
 use super::output::Output;
 
@@ -25,8 +25,9 @@ pub(super) struct ChecksFailed {
 
 pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result<()> {
     let session = Session::open(common, arguments.make.no_layer_cache, output.reporter())?;
-    let engine = engines::open(&arguments.engine)?;
     let (_scratch, subject) = subject(arguments, &session)?;
+    // From here on an interruption is ours to clean up after.
+    let engine = engines::open(&arguments.engine)?;
     let options = Options {
         ready_timeout: Duration::from_secs(arguments.ready_timeout),
     };
@@ -67,7 +68,8 @@ fn subject(arguments: &Smoke, session: &Session) -> Result<(Option<tempfile::Tem
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => {
             let recipe = recipe::load(path)?;
-            let made = make(session, &recipe, &arguments.make)?;
+            let lock = current_lock(session, &recipe, &arguments.make)?;
+            let built = make(session, &recipe, &lock, &arguments.make)?;
             let (directory, archive) = scratch(session)?;
             let unique = directory
                 .path()
@@ -79,10 +81,13 @@ fn subject(arguments: &Smoke, session: &Session) -> Result<(Option<tempfile::Tem
                 .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
                 .collect();
             let names = Names {
-                repository: Some(format!("localhost/dindimg-smoke/{}", recipe.name)),
+                repository: Some(format!(
+                    "localhost/dindimg-smoke/{}",
+                    engines::image_name(&recipe)
+                )),
                 tags: vec![tag],
             };
-            engines::write_archive(&archive, &made.built, &names, session)?;
+            engines::write_archive(&archive, &built, &names, session)?;
             Ok((Some(directory), Subject::Archive(archive)))
         }
         Some("tar") => Ok((None, Subject::Archive(PathBuf::from(path)))),

@@ -63,7 +63,8 @@ pub trait Family: Sync {
     fn replaces(&self, control: &Control, other: &str, other_version: &str) -> bool;
 }
 
-/// Mirrors that the environment or the user's configuration puts before a recipe's. Never keys.
+/// Mirrors that the environment or the user's configuration names, for recipes that name none.
+/// Never keys.
 #[derive(Clone, Debug, Default)]
 pub struct Mirrors {
     /// Of Debian's main archive.

@@ -14,7 +14,7 @@ const HEAD: &str = "\
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// It is not a lock of this format.
-    #[error("not a lock file of this version: {0}")]
+    #[error("not a lock file: {0}; make it anew with `dindimg lock --update`")]
     Syntax(String),
     /// Another version of the format.
     #[error(

@@ -70,7 +70,6 @@ pub fn load(path: &Path) -> Result<Recipe, RecipeError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    // The recipe itself may be a link; what it names is judged from where it was called.
     let root = directory.canonicalize().map_err(read_error)?;
     let disk = Disk { root };
     load_from(path, &disk)
@@ -215,6 +214,15 @@ fn complete(
             "there is nothing to install; name a `profile` or packages in [packages] `include`",
         ));
     }
+    if let Some(label) = raw
+        .labels
+        .keys()
+        .find(|label| label.starts_with("io.dindimg."))
+    {
+        return Err(whole(&format!(
+            "label `{label}` is the program's own; choose another name"
+        )));
+    }
     let name = path.file_stem().map_or_else(
         || "image".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -247,6 +255,13 @@ fn complete(
         },
         include,
         recommends: raw.packages.recommends.unwrap_or(false),
+        replaces: raw
+            .packages
+            .replaces
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(winner, losers)| (winner, losers.into_iter().map(|loser| loser.name).collect()))
+            .collect(),
         acknowledged: raw.packages.acknowledge_scripts,
         init: raw.init.kind.unwrap_or(InitKind::Tini),
         iptables: raw.iptables.backend.unwrap_or(IptablesBackend::Legacy),

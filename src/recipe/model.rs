@@ -1,6 +1,6 @@
 //! A validated recipe: complete, with every default filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::epoch::Epoch;
@@ -37,6 +37,8 @@ pub struct Recipe {
     pub include: Vec<PackageName>,
     /// Whether Recommends are installed.
     pub recommends: bool,
+    /// Which package may overwrite files of which others, beyond what packages declare.
+    pub replaces: BTreeMap<String, BTreeSet<String>>,
     /// Uncovered scripts the recipe accepts.
     pub acknowledged: Option<Acknowledged>,
     /// PID 1.

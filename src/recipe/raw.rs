@@ -170,6 +170,9 @@ pub(super) struct RawPackages {
     pub include: Option<Vec<PackageName>>,
     /// Whether Recommends are installed too.
     pub recommends: Option<bool>,
+    /// Packages that may overwrite files of others, as if they declared `Replaces`:
+    /// `winner = ["loser"]`.
+    pub replaces: Option<BTreeMap<String, Vec<PackageName>>>,
     /// Packages whose maintainer scripts are accepted although no rule covers them, or `all`.
     pub acknowledge_scripts: Option<Acknowledged>,
 }
@@ -177,6 +180,7 @@ pub(super) struct RawPackages {
 merge_fields!(RawPackages {
     include,
     recommends,
+    replaces,
     acknowledge_scripts
 });
 

@@ -142,9 +142,17 @@ pub fn resolve(
     Ok(lock)
 }
 
-/// Whether `lock` answers what the recipe asks now.
+/// Whether `lock` answers what the recipe asks now, and rests on keys that the recipe trusts now.
 pub fn is_current(lock: &Lock, recipe: &Recipe, repositories: &[Repository]) -> bool {
-    lock.request == request(recipe, repositories).digest()
+    let trusted = repositories.iter().all(|repository| {
+        lock.repository(&repository.name).is_some_and(|locked| {
+            locked
+                .signers
+                .iter()
+                .any(|signer| repository.fingerprints.contains(signer))
+        })
+    });
+    trusted && lock.request == request(recipe, repositories).digest()
 }
 
 fn preferred(lock: &Lock, platform: Platform, keep: &Keep) -> BTreeMap<String, String> {

@@ -77,13 +77,35 @@ fn is_skeleton(line: &str) -> bool {
         || matches!(line, "set -e" | "set -eu" | "exit 0" | ":" | "true")
 }
 
+/// The arguments dpkg calls preinst and postinst with (deb-postinst(5)), and the rest.
+const CALLED_WITH: &[&str] = &[
+    "install",
+    "upgrade",
+    "configure",
+    "triggered",
+    "abort-upgrade",
+    "abort-remove",
+    "abort-deconfigure",
+    "*",
+];
+
 fn is_empty_branch(line: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || "-|*() \\".contains(c);
-    matches!(line, "esac" | ";;")
-        || (line.starts_with("case ") && line.ends_with(" in"))
-        || (line.ends_with(')') && line.chars().all(word))
-        || line.contains("called with unknown argument")
-        || line == "exit 1"
+    let pattern = line.strip_suffix(')').is_some_and(|text| {
+        let text = text.strip_prefix('(').unwrap_or(text);
+        text.split('|')
+            .all(|word| CALLED_WITH.contains(&word.trim()))
+    });
+    let complaint = line.starts_with("echo ")
+        && line.contains("called with unknown argument")
+        && ![";", "&&", "|", "$("]
+            .iter()
+            .any(|more| line.contains(more));
+    pattern
+        || complaint
+        || matches!(
+            line,
+            "esac" | ";;" | "exit 1" | "case \"$1\" in" | "case $1 in"
+        )
 }
 
 #[cfg(test)]
@@ -102,6 +124,23 @@ mod tests {
         assert_eq!(classify("some-package", script).rule, None);
         assert_eq!(classify("docker.io", script).rule, Some("system-accounts"));
         assert_eq!(classify("libc6", script).rule, Some("inert"));
+    }
+
+    #[test]
+    fn a_command_that_looks_like_a_skeleton_is_a_command() {
+        for line in [
+            "(adduser --system x)",
+            "(ldconfig)",
+            "case $(x) in",
+            "echo called with unknown argument; x",
+        ] {
+            let script = format!("#!/bin/sh\n{line}\nesac\n");
+            assert_eq!(
+                classify("some-package", script.as_bytes()).rule,
+                None,
+                "{line}"
+            );
+        }
     }
 
     #[test]

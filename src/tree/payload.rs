@@ -43,6 +43,7 @@ pub enum PayloadError {
 /// The entries of the decoded payload tar in `file`, in its order. File contents stay in `file`.
 pub fn read_payload(file: File) -> Result<Vec<(TreePath, Node)>, PayloadError> {
     let reader = file.try_clone()?;
+    let end = file.metadata()?.len();
     let spool = Arc::new(Spool::new(file));
     let mut archive = tar::Archive::new(io::BufReader::with_capacity(64 << 10, reader));
     let mut entries = Vec::new();
@@ -72,6 +73,17 @@ pub fn read_payload(file: File) -> Result<Vec<(TreePath, Node)>, PayloadError> {
         };
         let kind = match header.entry_type() {
             EntryType::Directory => Kind::Directory,
+            EntryType::Regular | EntryType::Continuous
+                if entry
+                    .raw_file_position()
+                    .checked_add(entry.size())
+                    .is_none_or(|last| last > end) =>
+            {
+                return Err(PayloadError::Refused {
+                    path: path.to_string(),
+                    what: "cut off before its end",
+                });
+            }
             EntryType::Regular | EntryType::Continuous => Kind::File(Content::Spooled {
                 spool: Arc::clone(&spool),
                 offset: entry.raw_file_position(),

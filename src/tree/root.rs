@@ -294,6 +294,28 @@ impl Tree {
         base.join(name).ok()
     }
 
+    /// Before the file at `at` is replaced: its other names keep the content, under the first of
+    /// them, as dpkg leaves them.
+    fn promote_links_of(&mut self, at: &TreePath, new: &Node) {
+        let Some(Kind::File(content)) = self.nodes.get(at).map(|placed| placed.node.kind.clone())
+        else {
+            return;
+        };
+        if matches!(&new.kind, Kind::Hardlink(target) if target == at) {
+            return;
+        }
+        let mut first: Option<TreePath> = None;
+        for (path, placed) in &mut self.nodes {
+            if matches!(&placed.node.kind, Kind::Hardlink(target) if target == at) {
+                placed.node.kind = match &first {
+                    None => Kind::File(content.clone()),
+                    Some(first) => Kind::Hardlink(first.clone()),
+                };
+                first.get_or_insert_with(|| path.clone());
+            }
+        }
+    }
+
     fn insert(&mut self, at: TreePath, node: Node, owner: Owner) -> Result<TreePath, TreeError> {
         let mut missing = Vec::new();
         let mut above = at.parent();
@@ -312,6 +334,7 @@ impl Tree {
                 }
             }
         }
+        self.promote_links_of(&at, &node);
         let was_directory = self.is_directory(&at);
         if was_directory && !matches!(node.kind, Kind::Directory) && !self.below(&at).is_empty() {
             return Err(TreeError::NotEmpty(at));
@@ -488,6 +511,23 @@ mod tests {
         };
         assert_eq!(*target, path("usr/bin/gunzip"));
         assert!(tree.place(&path("x"), hard("absent"), 0, &never).is_err());
+    }
+
+    #[test]
+    fn a_replaced_file_leaves_its_content_to_its_other_names() {
+        let mut tree = Tree::new(0);
+        tree.place(&path("x"), file("old"), 0, &never)
+            .expect("placed");
+        for name in ["y", "z"] {
+            tree.place(&path(name), node(Kind::Hardlink(path("x"))), 0, &never)
+                .expect("placed");
+        }
+        tree.place(&path("x"), file("new"), 1, &|a, b| (a, b) == (1, 0))
+            .expect("replaced");
+        assert_eq!(
+            (text(&tree, "x"), text(&tree, "y"), text(&tree, "z")),
+            ("new".into(), "old".into(), "old".into())
+        );
     }
 
     #[test]

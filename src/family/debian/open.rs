@@ -130,12 +130,10 @@ fn signed_release(
 
 fn absent(repository: &Repository, error: FetchError) -> FamilyError {
     match error {
-        FetchError::NotFound { .. } => FamilyError::Recipe(format!(
-            "suite `{}` has no InRelease and no Release at {}; check the suite's name, or switch it off with `updates = false` or `security = false`",
+        FetchError::NotFound { urls } => FamilyError::Recipe(format!(
+            "suite `{}` has no InRelease and no Release; check its name, or switch it off with `updates = false` or `security = false`; asked for: {}",
             repository.suite,
-            repository
-                .addresses(&format!("dists/{}", repository.suite))
-                .join(", "),
+            urls.join(", "),
         )),
         other => other.into(),
     }

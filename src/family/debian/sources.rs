@@ -84,6 +84,16 @@ pub(super) fn repositories(
         });
     }
     for extra in &debian.repositories {
+        let name = extra.name.as_str();
+        if name.starts_with("debian/")
+            || repositories
+                .iter()
+                .any(|known: &Repository| known.name == name)
+        {
+            return Err(FamilyError::Recipe(format!(
+                "[[debian.repository]] `{name}` has a name that is taken; give each repository its own, not below `debian/`"
+            )));
+        }
         let (certificates, fingerprints) = pinned(&extra.pins);
         repositories.push(Repository {
             name: extra.name.to_string(),
