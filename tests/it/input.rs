@@ -266,3 +266,49 @@ fn help_teaches_and_completions_and_schema_are_printed() {
     assert!(schema["properties"]["debian"].is_object());
     assert!(dindimg(&["biuld"]).failed(2).contains("build"));
 }
+
+/// trixie's release key, which signs trixie and not bookworm.
+const TRIXIE_KEY: &str = "41587F7DB8C774BCCF131416762F67A0B2C39DE4";
+/// bookworm's release key.
+const BOOKWORM_KEY: &str = "4D64FEC119C2029067D6E791F8D2585B8783D481";
+
+#[test]
+fn a_further_repository_is_trusted_by_its_own_keys_and_no_other() {
+    let scratch = tempfile::tempdir().expect("temporary directory");
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/keys");
+    let lock = |key: &str| {
+        std::fs::copy(
+            keys.join(format!("{key}.asc")),
+            scratch.path().join("key.asc"),
+        )
+        .expect("key copied");
+        // login.defs is a package of its own from trixie on, and needs nothing of it.
+        let text = format!(
+            "schema = 1\n[debian]\nsuite = \"bookworm\"\nsecurity = false\nupdates = false\n[[debian.repository]]\nname = \"next\"\nmirrors = [\"http://deb.debian.org/debian\"]\nsuite = \"trixie\"\ncomponents = [\"main\"]\npriority = 100\nkeys = [{{ file = \"key.asc\", fingerprint = \"{key}\" }}]\n[packages]\ninclude = [\"login.defs\", \"tini\"]\n"
+        );
+        std::fs::write(scratch.path().join("two.toml"), text).expect("written");
+        run_in(scratch.path(), &["lock", "two.toml"])
+    };
+    let said = lock(BOOKWORM_KEY).failed(4);
+    assert!(
+        said.contains("dists/trixie/InRelease") && said.contains(BOOKWORM_KEY),
+        "{said}"
+    );
+    lock(TRIXIE_KEY).good();
+    let text = std::fs::read_to_string(scratch.path().join("two.lock")).expect("lock");
+    let locked = dindimg::lock::parse(&text).expect("valid");
+    let from = |name: &str| {
+        let package = locked.packages.iter().find(|package| package.name == name);
+        package.map(|package| package.repository.as_str())
+    };
+    assert_eq!(
+        (from("login.defs"), from("tini")),
+        (Some("next"), Some("debian/bookworm")),
+        "by priority"
+    );
+    let next = locked.repository("next").expect("locked");
+    assert_eq!(
+        (next.signers.as_slice(), &next.snapshot),
+        ([TRIXIE_KEY.to_owned()].as_slice(), &None)
+    );
+}
