@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::epoch::Epoch;
-use crate::guest::{self, GuestData, LABEL, Runtime, Storage};
-use crate::lock::Lock;
+use crate::guest::{self, FileData, GuestData, LABEL, Runtime, Storage};
+use crate::lock::{Lock, artifacts};
 use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
 use crate::platform::Platform;
 use crate::recipe::{Recipe, VariantName};
@@ -97,6 +98,49 @@ pub(super) fn guest_data(recipe: &Recipe, data: &TagData) -> GuestData {
     }
 }
 
+/// The line of the image's history for what the recipe adds of its own: how much, and a digest by
+/// which it can be compared with the recipe's lock.
+fn content_step(recipe: &Recipe) -> Option<String> {
+    if recipe.content.is_empty() {
+        return None;
+    }
+    let content = &recipe.content;
+    // Strings and digests in ordered maps: writing them into memory cannot fail.
+    let digest = Digest::of(serde_json::to_vec(&artifacts(recipe)).unwrap_or_default());
+    Some(format!(
+        "dindimg: {} files, {} users, {} groups and {} certificates of {}, {digest}",
+        content.files.len(),
+        content.users.len(),
+        content.groups.len(),
+        content.authorities.len(),
+        recipe.name
+    ))
+}
+
+/// The data of the recipe's own templates.
+pub(super) fn file_data(recipe: &Recipe, data: &TagData, platform: Platform) -> FileData {
+    let engine = &data.engine;
+    let parts = [
+        ("version", &engine.version),
+        ("major", &engine.major),
+        ("minor", &engine.minor),
+    ];
+    let mut guest = guest_data(recipe, data);
+    // An image without an engine has no version: a template that asks for it is in error.
+    guest.engine = parts
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect();
+    FileData {
+        guest,
+        suite: data.suite.clone(),
+        architecture: platform.architecture.debian().to_owned(),
+        env: recipe.env.clone(),
+        labels: recipe.labels.clone(),
+    }
+}
+
 /// The image of one platform.
 pub(super) fn image(
     recipe: &Recipe,
@@ -115,6 +159,9 @@ pub(super) fn image(
             comment: format!("{} bytes unpacked", one.layer.uncompressed_size),
         })
         .collect();
+    if let Some(created_by) = content_step(recipe) {
+        steps.push(Step::Setting { created_by });
+    }
     for (word, value) in [
         ("ENTRYPOINT", &runtime.entrypoint),
         ("CMD", &runtime.command),

@@ -77,6 +77,12 @@ pub enum BuildError {
     /// The guest runtime cannot be placed.
     #[error(transparent)]
     Guest(#[from] GuestError),
+    /// The recipe's own content cannot be placed.
+    #[error(transparent)]
+    Content(#[from] crate::guest::ContentError),
+    /// The recipe's own content is not what the lock records.
+    #[error("the lock records other content: {}; run `dindimg lock`", .0.join(", "))]
+    Changed(Vec<String>),
     /// A layer cannot be written.
     #[error(transparent)]
     Layer(#[from] LayerError),

@@ -19,7 +19,7 @@ use crate::family::Repository;
 use crate::fetch::{Derived, Fetcher};
 use crate::guest::{self, Sources};
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
-use crate::lock::{Lock, LockedPackage};
+use crate::lock::{Lock, LockedPackage, changed_in};
 use crate::oci::{Image, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
@@ -76,6 +76,10 @@ pub fn build(
             jobs: context.jobs,
             message: error.to_string(),
         })?;
+    let changed = changed_in(lock, recipe);
+    if !changed.is_empty() {
+        return Err(BuildError::Changed(changed));
+    }
     let mut images = Vec::new();
     let mut blobs = Blobs::default();
     for &platform in platforms {
@@ -186,6 +190,8 @@ fn image_key(
         "guest": files,
         "filters": filters(recipe).configuration(),
         "recipe": config::GuestInputs::of(recipe),
+        "content": recipe.content,
+        "texts": [&recipe.env, &recipe.labels],
     });
     Ok(Digest::of(inputs.to_string()))
 }
@@ -235,12 +241,11 @@ fn assemble(
         rule: "",
     };
     setup::apply(&mut setup)?;
+    guest::enrol(&mut setup, &recipe.content)?;
+    let data = TagData::of(recipe, lock.packages_of(&recipe.variant, platform));
     if recipe.profile.is_some() {
         let runtime = guest::runtime(recipe);
-        let data = config::guest_data(
-            recipe,
-            &TagData::of(recipe, lock.packages_of(&recipe.variant, platform)),
-        );
+        let data = config::guest_data(recipe, &data);
         guest::place(setup.tree, context.sources, &runtime.parts, &data, epoch)?;
         for (path, mode) in &runtime.directories {
             let path = TreePath::parse(path).map_err(guest::GuestError::from)?;
@@ -257,6 +262,8 @@ fn assemble(
         }
     }
     setup::dpkg::write_database(&mut setup)?;
+    let data = config::file_data(recipe, &data, platform);
+    guest::place_content(&mut setup, &recipe.content, &data)?;
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
     Ok(segments::cut(
         &tree,

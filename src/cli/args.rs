@@ -68,7 +68,11 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
     /// Run an image on a real engine and check that it keeps its promises
     Smoke(Smoke),
     /// Print the JSON Schema of recipes
-    Schema,
+    Schema {
+        /// Print the reference page made from it
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Show or clean the cache
     Cache(Cache),
     /// Print a completion script for a shell

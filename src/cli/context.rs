@@ -1,6 +1,6 @@
 //! What every verb that resolves or builds needs, made once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -171,6 +171,7 @@ pub(super) fn previous_lock(session: &Session, path: &Path, update: bool) -> Res
 /// the versions it had, unless `locked` forbids it.
 pub(super) fn current_lock(session: &Session, recipes: &Recipes, make: &Make) -> Result<Lock> {
     let recipe = recipes.default();
+    warn_of_content(session, recipes);
     let path = lock_path(recipe, &make.locking);
     let previous = previous_lock(session, &path, make.update)?;
     let repositories = session.repositories(recipe)?;
@@ -197,8 +198,13 @@ pub(super) fn current_lock(session: &Session, recipes: &Recipes, make: &Make) ->
             .images
             .iter()
             .all(|image| encodings.get(&image.variant) == Some(&image.encoding));
+        let changed = lock::changed_artifacts(lock, recipes);
+        if make.locked && !changed.is_empty() {
+            let changed = changed.join(", ");
+            return Err(stale(&format!("is stale: since it was made, {changed}")).into());
+        }
         // A codec named on the command line is this run's own affair.
-        if make.compression.is_some() || same {
+        if (make.compression.is_some() || same) && changed.is_empty() {
             return Ok(lock.clone());
         }
         if make.locked {
@@ -208,8 +214,11 @@ pub(super) fn current_lock(session: &Session, recipes: &Recipes, make: &Make) ->
             .into());
         }
         let mut lock = lock.clone();
+        lock::record_artifacts(&mut lock, recipes);
         for image in &mut lock.images {
-            if let Some(encoding) = encodings.get(&image.variant) {
+            if let Some(encoding) = encodings.get(&image.variant)
+                && make.compression.is_none()
+            {
                 image.encoding = encoding.clone();
             }
         }
@@ -238,6 +247,17 @@ pub(super) fn current_lock(session: &Session, recipes: &Recipes, make: &Make) ->
     )?;
     write_lock(&path, &lock)?;
     Ok(lock)
+}
+
+/// Tells what should be known of the recipe's own content today.
+pub(super) fn warn_of_content(session: &Session, recipes: &Recipes) {
+    let warnings: BTreeSet<String> = recipes
+        .iter()
+        .flat_map(|recipe| recipe.content.warnings(session.now))
+        .collect();
+    for warning in &warnings {
+        session.reporter.warn(Stage::Resolve, warning);
+    }
 }
 
 /// How the layers of each image of a recipe are encoded.

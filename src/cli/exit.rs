@@ -95,8 +95,8 @@ fn build(error: &BuildError) -> Option<u8> {
             Some(TRUST)
         }
         BuildError::Conflict { .. } | BuildError::Placement { .. } => Some(UNSATISFIABLE),
-        BuildError::Guest(_) | BuildError::Tag { .. } => Some(INPUT),
-        BuildError::Platform(_) => Some(LOCK),
+        BuildError::Guest(_) | BuildError::Content(_) | BuildError::Tag { .. } => Some(INPUT),
+        BuildError::Platform(_) | BuildError::Changed(_) => Some(LOCK),
         _ => None,
     }
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use crate::lock::{Change, changes};
+use crate::lock::{Change, changed_artifacts, changes};
 use crate::recipe::{self, Recipes};
 use crate::resolve::{Keep, is_current};
 
 use super::args::{Common, Lock};
-use super::context::{Session, lock_path, previous_lock, write_lock};
+use super::context::{Session, lock_path, previous_lock, warn_of_content, write_lock};
 use super::exit::LockStale;
 use super::output::Output;
 
@@ -26,6 +26,7 @@ pub(super) fn run(arguments: &Lock, common: &Common, output: &Output) -> Result<
     let mut report = Vec::new();
     for path in &arguments.recipes {
         let recipes = recipe::load(path)?;
+        warn_of_content(&session, &recipes);
         let lock_path = lock_path(recipes.default(), &arguments.locking);
         let previous = previous_lock(&session, &lock_path, arguments.update)?;
         if arguments.check {
@@ -66,10 +67,11 @@ pub(super) fn run(arguments: &Lock, common: &Common, output: &Output) -> Result<
             arguments.locking.allow_expired,
         )?;
         write_lock(&lock_path, &lock)?;
-        let changed = previous
-            .as_ref()
-            .map(|previous| changes(previous, &lock))
-            .unwrap_or_default();
+        let mut changed: Vec<String> = Vec::new();
+        if let Some(previous) = &previous {
+            changed.extend(changes(previous, &lock).iter().map(Change::to_string));
+            changed.extend(changed_artifacts(previous, &recipes));
+        }
         describe(
             output,
             &lock_path.display().to_string(),
@@ -80,14 +82,14 @@ pub(super) fn run(arguments: &Lock, common: &Common, output: &Output) -> Result<
         report.push(json!({
             "lock": lock_path,
             "packages": lock.packages.len(),
-            "changes": changed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "changes": changed,
         }));
     }
     output.object(&json!({ "locks": report }));
     Ok(())
 }
 
-fn describe(output: &Output, path: &str, existed: bool, changed: &[Change], packages: usize) {
+fn describe(output: &Output, path: &str, existed: bool, changed: &[String], packages: usize) {
     match (existed, changed) {
         (false, _) => output.say(&format!("{path}: {packages} packages")),
         (true, []) => output.say(&format!("{path}: {packages} packages, no change")),
@@ -119,6 +121,15 @@ fn check(
         bail!(LockStale(format!(
             "lock file {} is stale: the recipe asks for something else since it was made",
             path.display()
+        )));
+    }
+    let changed = changed_artifacts(previous, recipes);
+    if !changed.is_empty() {
+        bail!(LockStale(format!(
+            "lock file {} is stale: since it was made, {}; run `dindimg lock {}`",
+            path.display(),
+            changed.join(", "),
+            recipes.default().path.display()
         )));
     }
     let fresh = session.resolve(

@@ -3,11 +3,13 @@
 //! Scripts are static; handlebars renders only data files, so that no value of a recipe is ever
 //! shell source.
 
+mod content;
 mod label;
 mod place;
 mod profile;
 mod sources;
 
+pub use content::{ContentError, FileData, enrol, place_content};
 pub use label::{Contract, Engine, LABEL, Port, Privileges};
 pub use place::{GuestData, GuestError, Storage, place};
 pub use profile::{Runtime, contract, listeners, runtime};

@@ -30,7 +30,7 @@ pub enum GuestError {
     #[error("there are no guest files of `{0}`; the directory given has no {0}/rootfs")]
     Empty(String),
     /// A template uses what it was not given, or is not text.
-    #[error("guest template {path}: {message}")]
+    #[error("template {path}: {message}")]
     Template {
         /// The file.
         path: String,
@@ -152,7 +152,7 @@ fn check(data: &GuestData) -> Result<(), GuestError> {
     Ok(())
 }
 
-fn renderer() -> Handlebars<'static> {
+pub(super) fn renderer() -> Handlebars<'static> {
     let mut renderer = Handlebars::new();
     renderer.set_strict_mode(true);
     renderer.register_escape_fn(handlebars::no_escape);
@@ -176,11 +176,11 @@ fn json(
     Ok(())
 }
 
-fn render(
+pub(super) fn render(
     renderer: &Handlebars<'_>,
     path: &str,
     content: &[u8],
-    data: &GuestData,
+    data: &impl Serialize,
 ) -> Result<Vec<u8>, GuestError> {
     let fail = |message: String| GuestError::Template {
         path: path.to_owned(),

@@ -88,7 +88,8 @@ mod tests {
     use crate::digest::Digest;
     use crate::epoch::Epoch;
     use crate::lock::{
-        Dropped, Encoding, LockedImage, LockedPackage, LockedRepository, LockedScript,
+        ArtifactKind, Dropped, Encoding, LockedArtifact, LockedImage, LockedPackage,
+        LockedRepository, LockedScript,
     };
 
     use super::*;
@@ -119,6 +120,14 @@ mod tests {
                         wanted_by: ["tini".to_owned()].into(),
                     },
                 )]),
+                artifacts: vec![LockedArtifact {
+                    path: "/etc/motd".to_owned(),
+                    kind: ArtifactKind::File,
+                    sha256: Some(Digest::of("motd")),
+                    target: None,
+                    owner: "root:root".to_owned(),
+                    mode: Some("0644".to_owned()),
+                }],
             }],
             repositories: vec![LockedRepository {
                 name: "debian/bookworm".to_owned(),

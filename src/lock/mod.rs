@@ -1,9 +1,13 @@
 //! The lock file: what a recipe resolved to, in a form that outlives the archive's changes.
 
+mod artifact;
 mod diff;
 mod file;
 mod model;
 
+pub use artifact::{
+    ArtifactKind, LockedArtifact, artifacts, changed_artifacts, changed_in, record_artifacts,
+};
 pub use diff::{Change, changes};
 pub use file::{LockError, parse, render};
 pub use model::{

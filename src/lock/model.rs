@@ -9,6 +9,8 @@ use crate::epoch::Epoch;
 use crate::platform::Platform;
 use crate::recipe::{Acknowledged, Recipe, VariantName};
 
+use super::artifact::LockedArtifact;
+
 /// The lock format this crate reads and writes.
 pub const LOCK_VERSION: u32 = 2;
 
@@ -63,6 +65,9 @@ pub struct LockedImage {
     /// Packages left out although installed ones depend on them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, Dropped>,
+    /// What the recipe puts into the image beside packages, by path.
+    #[serde(rename = "artifact", default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<LockedArtifact>,
 }
 
 /// A package that is left out.

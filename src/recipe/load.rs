@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::platform::{Architecture, Platform};
 
+use super::content;
 use super::error::RecipeError;
 use super::keys;
 use super::merge::Merge;
@@ -152,7 +153,7 @@ fn repositories(parts: &[Part], source: &dyn Source) -> Result<Vec<ExtraReposito
         .collect()
 }
 
-fn beside(file: &Path, relative: &RelativePath) -> PathBuf {
+pub(super) fn beside(file: &Path, relative: &RelativePath) -> PathBuf {
     file.parent()
         .unwrap_or(Path::new(""))
         .join(relative.as_str())
@@ -198,7 +199,8 @@ fn parse(path: &Path, text: &str) -> Result<RawRecipe, RecipeError> {
     if let Some((span, message)) = keys::first_unknown(table.get_ref()) {
         return Err(RecipeError::text(path, text, span, &message));
     }
-    let raw = RawRecipe::deserialize(toml::de::Deserializer::from(table)).map_err(fail)?;
+    let mut raw = RawRecipe::deserialize(toml::de::Deserializer::from(table)).map_err(fail)?;
+    raw.locate(path);
     match raw.schema {
         Some(SCHEMA) | None => Ok(raw),
         Some(other) => Err(RecipeError::whole(
@@ -259,6 +261,14 @@ fn complete(
             "label `{label}` is the program's own; choose another name"
         )));
     }
+    content::check_image(path, &raw.env, &raw.labels)?;
+    let tables = content::Tables {
+        files: raw.file,
+        users: raw.users,
+        groups: raw.groups,
+        ca: raw.ca,
+    };
+    let content = content::read(tables, source)?;
     let name = path.file_stem().map_or_else(
         || "image".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -319,6 +329,7 @@ fn complete(
         stop_timeout: raw.run.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         env: raw.env,
         labels: raw.labels,
+        content,
     })
 }
 

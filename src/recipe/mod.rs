@@ -1,5 +1,8 @@
 //! Recipes: TOML text to a validated [`Recipe`], with errors that show the line. No network.
 
+pub mod certificate;
+mod content;
+pub mod der;
 mod error;
 mod filter;
 mod keys;
@@ -7,18 +10,24 @@ mod load;
 mod merge;
 mod model;
 mod raw;
+mod reference;
 mod source;
 pub mod suggest;
 mod values;
 mod variant;
 mod words;
 
+pub use content::{
+    AccountField, AccountName, AccountRef, Bytes, Content, Entry, File, FileMode, FirstGroup,
+    Found, Group, ImagePath, OwnerText, RegistryHost, User, reserved,
+};
 pub use error::RecipeError;
 pub use filter::PathFilters;
 pub use keys::schema;
 pub use load::load;
 pub use model::{Debian, Distribution, ExtraRepository, Pin, Recipe, Recipes, Trust};
 pub use raw::{Acknowledged, AllWord};
+pub use reference::reference;
 pub use source::Source;
 pub use values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::epoch::Epoch;
 use crate::platform::Platform;
 
+use super::content::Content;
 use super::error::RecipeError;
 use super::raw::Acknowledged;
 use super::suggest;
@@ -117,6 +118,8 @@ pub struct Recipe {
     pub env: BTreeMap<String, String>,
     /// Labels of the image, over the generated ones.
     pub labels: BTreeMap<String, String>,
+    /// Files, accounts and certificates of the recipe's own.
+    pub content: Content,
 }
 
 /// The distributions a recipe can name.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::platform::Platform;
 
+use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
@@ -20,11 +21,14 @@ use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback,
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawRecipe {
-    /// Version of the recipe format: 1.
+    /// Version of the recipe format, 1. A recipe has it unless the one it extends does.
+    #[schemars(extend("examples" = [1]))]
     pub schema: Option<u32>,
     /// Another recipe, relative to this one, whose keys this one replaces where it names them.
+    #[schemars(extend("examples" = ["bookworm.toml"]))]
     pub extends: Option<RelativePath>,
     /// What the image is for. Without one the listed packages are installed and nothing else.
+    #[schemars(extend("examples" = ["dind"]))]
     pub profile: Option<Profile>,
     /// Names, platforms and tags of the image.
     pub image: RawImage,
@@ -43,11 +47,21 @@ pub(super) struct RawRecipe {
     /// How commands start.
     pub run: RawRun,
     /// Environment variables of the image.
+    #[schemars(extend("default" = {}, "examples" = [{ "TZ": "UTC" }]))]
     pub env: BTreeMap<String, String>,
     /// Labels of the image.
+    #[schemars(extend("default" = {}, "examples" = [{ "com.example.team": "platform" }]))]
     pub labels: BTreeMap<String, String>,
     /// Further images of this recipe.
     pub variant: RawVariants,
+    /// Files, directories and links of the recipe's own.
+    pub file: RawFiles,
+    /// Users.
+    pub users: RawUsers,
+    /// Groups.
+    pub groups: RawGroups,
+    /// Further certificate authorities.
+    pub ca: RawCa,
 }
 
 merge_fields!(RawRecipe {
@@ -65,6 +79,10 @@ merge_fields!(RawRecipe {
     env,
     labels,
     variant,
+    file,
+    users,
+    groups,
+    ca,
 });
 
 /// `[image]`
@@ -72,15 +90,20 @@ merge_fields!(RawRecipe {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawImage {
     /// Registry and repository to push to, `registry.example.com/ci/dind`.
+    #[schemars(extend("examples" = ["registry.example.com/ci/dind"]))]
     pub repository: Option<RepositoryName>,
     /// Platforms to build, `linux/amd64` and `linux/arm64`.
+    #[schemars(extend("default" = ["linux/amd64"], "examples" = [["linux/amd64", "linux/arm64"]]))]
     pub platforms: Option<Vec<Platform>>,
     /// Tags; templates over `engine.version`, `engine.major`, `engine.minor`, `suite` and
     /// `variant`.
+    #[schemars(extend("default" = [], "examples" = [["{{engine.version}}-{{suite}}"]]))]
     pub tags: Option<Vec<String>>,
     /// Layer compression, `gzip:6` or `zstd:3`.
+    #[schemars(extend("default" = "gzip:6", "examples" = ["zstd:3"]))]
     pub compression: Option<CompressionText>,
     /// Whether the data directory is declared a volume.
+    #[schemars(extend("default" = true))]
     pub volume: Option<bool>,
 }
 
@@ -96,24 +119,33 @@ merge_fields!(RawImage {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawDebian {
-    /// Suite or code name, `bookworm`.
+    /// Suite or code name, `bookworm`. A recipe has it unless the one it extends does.
+    #[schemars(extend("examples" = ["bookworm"]))]
     pub suite: Option<Word>,
     /// Mirrors of the main archive, tried in order.
+    #[schemars(extend("examples" = [["https://mirror.example.com/debian"]]))]
     pub mirrors: Option<Vec<MirrorUrl>>,
     /// Mirrors of the security archive, tried in order.
+    #[schemars(extend("examples" = [["https://mirror.example.com/debian-security"]]))]
     pub security_mirrors: Option<Vec<MirrorUrl>>,
     /// Archive components.
+    #[schemars(extend("default" = ["main"], "examples" = [["main", "non-free-firmware"]]))]
     pub components: Option<Vec<Word>>,
     /// Resolve from the snapshot archive at this time, `20260818T000000Z`.
+    #[schemars(extend("examples" = ["20260818T000000Z"]))]
     pub snapshot: Option<SnapshotStamp>,
     /// The suite is closed and archived: Valid-Until is not checked and keys are judged at the
     /// time of the signature.
+    #[schemars(extend("default" = false))]
     pub archived: Option<bool>,
     /// Whether the security suite is used.
+    #[schemars(extend("default" = true))]
     pub security: Option<bool>,
     /// Whether the updates suite is used.
+    #[schemars(extend("default" = true))]
     pub updates: Option<bool>,
     /// Whether an expired Release file is refused.
+    #[schemars(extend("default" = true))]
     pub check_valid_until: Option<bool>,
     /// The certificates that may sign the suites; the archive's own by default.
     pub keys: Option<Vec<RawKey>>,
@@ -140,8 +172,10 @@ merge_fields!(RawDebian {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawKey {
     /// OpenPGP certificate, relative to the recipe.
+    #[schemars(extend("examples" = ["keys/team.asc"]))]
     pub file: RelativePath,
     /// Fingerprint of the primary key, 40 or 64 hex digits.
+    #[schemars(extend("examples" = ["04B54C3CDCA79751B16BC6B5225629DF75B188BD"]))]
     pub fingerprint: FingerprintText,
 }
 
@@ -150,20 +184,26 @@ pub(super) struct RawKey {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawRepository {
     /// Name in the lock and in messages.
+    #[schemars(extend("examples" = ["internal"]))]
     pub name: Word,
     /// Mirrors, tried in order.
+    #[schemars(extend("examples" = [["https://mirror.example.com/internal"]]))]
     pub mirrors: Vec<MirrorUrl>,
     /// Suite below `dists/`.
+    #[schemars(extend("examples" = ["stable"]))]
     pub suite: Word,
     /// Components.
+    #[schemars(extend("examples" = [["main"]]))]
     pub components: Vec<Word>,
     /// The certificates that may sign this repository, and no other.
     pub keys: Vec<RawKey>,
     /// Preference over other repositories, as in apt_preferences(5); 500 by default.
     #[serde(default)]
+    #[schemars(extend("default" = 500))]
     pub priority: Option<i32>,
     /// Whether an expired Release file is refused.
     #[serde(default)]
+    #[schemars(extend("default" = true))]
     pub check_valid_until: Option<bool>,
 }
 
@@ -173,22 +213,30 @@ pub(super) struct RawRepository {
 pub(super) struct RawPackages {
     /// What the profile adds beside the engine: `standard`, a base image with the package manager
     /// in working order, or `slim`, what the daemon needs.
+    #[schemars(extend("default" = "standard"))]
     pub userland: Option<Userland>,
     /// Packages to install, each with everything it depends on; `name=version` pins a version.
+    #[schemars(extend("default" = [], "examples" = [["git", "jq"]]))]
     pub include: Option<Vec<PackageName>>,
     /// Packages left out although others depend on them, each with the reason:
     /// `lsb-base = "no init script is run"`.
+    #[schemars(extend("default" = {}, "examples" = [{ "lsb-base": "no init script is run" }]))]
     pub drop: BTreeMap<String, String>,
     /// Paths that are left out of every package, patterns as in dpkg's `path-exclude`.
+    #[schemars(extend("default" = [], "examples" = [["/usr/share/man/*"]]))]
     pub exclude_paths: Option<Vec<PathPattern>>,
     /// Paths that are kept although excluded, as in dpkg's `path-include`.
+    #[schemars(extend("default" = [], "examples" = [["/usr/share/man/man1/*"]]))]
     pub include_paths: Option<Vec<PathPattern>>,
     /// Whether Recommends are installed too.
+    #[schemars(extend("default" = false))]
     pub recommends: Option<bool>,
     /// Packages that may overwrite files of others, as if they declared `Replaces`:
     /// `winner = ["loser"]`.
+    #[schemars(extend("default" = {}, "examples" = [{ "winner": ["loser"] }]))]
     pub replaces: Option<BTreeMap<String, Vec<PackageName>>>,
     /// Packages whose maintainer scripts are accepted although no rule covers them, or `all`.
+    #[schemars(extend("examples" = [["tool"]]))]
     pub acknowledge_scripts: Option<Acknowledged>,
 }
 
@@ -226,6 +274,7 @@ pub enum AllWord {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawInit {
     /// The program that is PID 1.
+    #[schemars(extend("default" = "tini"))]
     pub kind: Option<InitKind>,
 }
 
@@ -236,6 +285,7 @@ merge_fields!(RawInit { kind });
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawIptables {
     /// The implementation the alternatives select.
+    #[schemars(extend("default" = "legacy"))]
     pub backend: Option<IptablesBackend>,
 }
 
@@ -246,8 +296,10 @@ merge_fields!(RawIptables { backend });
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawStorage {
     /// What is tried, in order, when the data directory cannot hold an overlay.
+    #[schemars(extend("default" = ["loop"], "examples" = [["loop", "fuse-overlayfs"]]))]
     pub fallback: Option<Vec<StorageFallback>>,
     /// Size of the loop file or tmpfs, `20G`.
+    #[schemars(extend("default" = "20G", "examples" = ["40G"]))]
     pub size: Option<Word>,
 }
 
@@ -258,6 +310,7 @@ merge_fields!(RawStorage { fallback, size });
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawEngine {
     /// Keys of the daemon's configuration file, merged into `daemon.json`.
+    #[schemars(extend("default" = {}, "examples" = [{ "log-driver": "local" }]))]
     pub daemon: BTreeMap<String, serde_json::Value>,
 }
 
@@ -268,8 +321,10 @@ merge_fields!(RawEngine { daemon });
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawRun {
     /// Which commands wait for the daemon.
+    #[schemars(extend("default" = "command"))]
     pub wait: Option<RunWait>,
     /// Seconds between the stop signal and killing.
+    #[schemars(extend("default" = 10))]
     pub stop_timeout: Option<u32>,
 }
 

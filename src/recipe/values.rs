@@ -162,6 +162,8 @@ text_value! {
     CompressionText, |text| Ok(text.to_owned())
 }
 
+pub(super) use text_value;
+
 /// A stamp of the snapshot archive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SnapshotStamp(pub Epoch);

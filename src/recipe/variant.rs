@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
+use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::raw::{
     RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe, RawRun, RawStorage,
@@ -17,6 +18,7 @@ use super::values::VariantName;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawVariant {
     /// Name, which `--variant` selects and which ends the image's tags and file name.
+    #[schemars(extend("examples" = ["slim"]))]
     pub name: VariantName,
     /// Names, platforms and tags; without `tags` the recipe's, each followed by `-NAME`.
     #[serde(default)]
@@ -45,6 +47,18 @@ pub(super) struct RawVariant {
     /// Labels of the image.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Files, directories and links of the variant's own.
+    #[serde(default)]
+    pub file: RawFiles,
+    /// Users.
+    #[serde(default)]
+    pub users: RawUsers,
+    /// Groups.
+    #[serde(default)]
+    pub groups: RawGroups,
+    /// Further certificate authorities.
+    #[serde(default)]
+    pub ca: RawCa,
 }
 
 impl Merge for VariantName {
@@ -64,6 +78,10 @@ merge_fields!(RawVariant {
     run,
     env,
     labels,
+    file,
+    users,
+    groups,
+    ca,
 });
 
 impl RawVariant {
@@ -80,6 +98,10 @@ impl RawVariant {
             run,
             env,
             labels,
+            file,
+            users,
+            groups,
+            ca,
         } = self.clone();
         RawRecipe {
             image,
@@ -91,6 +113,10 @@ impl RawVariant {
             run,
             env,
             labels,
+            file,
+            users,
+            groups,
+            ca,
             ..RawRecipe::default()
         }
     }

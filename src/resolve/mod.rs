@@ -12,6 +12,7 @@ use crate::family::{self, Chosen, Mirrors, OpenContext, Opened, Repository, Solv
 use crate::fetch::Fetcher;
 use crate::lock::{
     Dropped, Encoding, LOCK_VERSION, Lock, LockedImage, LockedPackage, LockedRepository, Request,
+    record_artifacts,
 };
 use crate::platform::{Architecture, Platform};
 use crate::progress::{Reporter, Stage};
@@ -152,6 +153,7 @@ pub fn resolve(
         other => other?,
     }
     census::take(&mut lock, recipes, family, context.fetcher)?;
+    record_artifacts(&mut lock, recipes);
     lock.sort();
     Ok(lock)
 }
@@ -215,6 +217,7 @@ fn images(
                 exclude_paths: request.exclude_paths.clone(),
                 include_paths: request.include_paths.clone(),
                 dropped,
+                artifacts: Vec::new(),
             })
         })
         .collect()

@@ -6,9 +6,12 @@
 
 pub mod accounts;
 pub mod alternatives;
+pub mod ca_store;
 pub mod census;
 mod context;
+pub mod diversion;
 pub mod dpkg;
+pub mod enrol;
 pub mod ldcache;
 pub mod rules;
 mod subject_hash;

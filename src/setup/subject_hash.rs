@@ -2,13 +2,8 @@
 
 use sha1::{Digest as _, Sha1};
 
-/// DER tags (X.690).
-mod tag {
-    pub const UTF8_STRING: u8 = 0x0c;
-    pub const SEQUENCE: u8 = 0x30;
-    pub const SET: u8 = 0x31;
-    pub const CONTEXT_0: u8 = 0xa0;
-}
+use crate::recipe::certificate::fields_from_validity;
+use crate::recipe::der::{element, expect, tag};
 
 /// The string types OpenSSL's canonical form converts to UTF-8 (`asn1_d2i` mask `ASN1_MASK_CANON`):
 /// UTF8String, BMPString, UniversalString, PrintableString, T61String, IA5String, VisibleString.
@@ -32,42 +27,9 @@ fn der_of(pem: &str) -> Option<Vec<u8>> {
     base64::engine::general_purpose::STANDARD.decode(text).ok()
 }
 
-/// One DER element: its tag, its content, and what follows it.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let count = usize::from(first & 0x7f);
-        if count == 0 || count > 4 || rest.len() < count {
-            return None;
-        }
-        let (digits, rest) = rest.split_at(count);
-        let length = digits
-            .iter()
-            .fold(0, |n, &digit| n << 8 | usize::from(digit));
-        (length, rest)
-    };
-    (rest.len() >= length).then(|| (tag, &rest[..length], &rest[length..]))
-}
-
-fn expect(bytes: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
-    let (tag, content, rest) = element(bytes)?;
-    (tag == wanted).then_some((content, rest))
-}
-
 /// The content of the subject Name of a certificate (RFC 5280, 4.1).
 fn subject(der: &[u8]) -> Option<&[u8]> {
-    let (certificate, _) = expect(der, tag::SEQUENCE)?;
-    let (mut fields, _) = expect(certificate, tag::SEQUENCE)?;
-    if fields.first() == Some(&tag::CONTEXT_0) {
-        fields = element(fields)?.2;
-    }
-    // serialNumber, signature, issuer, validity, then subject.
-    for _ in 0..4 {
-        fields = element(fields)?.2;
-    }
+    let (_, _, fields) = element(fields_from_validity(der)?)?;
     expect(fields, tag::SEQUENCE).map(|(subject, _)| subject)
 }
 

@@ -61,6 +61,14 @@ pub enum TreeError {
         /// What it names.
         target: TreePath,
     },
+    /// The content of a file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Content {
+        /// The file.
+        path: TreePath,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A link target that is no path.
     #[error(transparent)]
     Path(#[from] PathError),

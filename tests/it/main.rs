@@ -3,6 +3,7 @@
 
 mod builds;
 mod closure;
+mod content;
 mod cutting_proxy;
 mod deliver;
 mod docker_registry;

@@ -1,3 +1,4 @@
+use super::super::content::Found;
 use super::*;
 
 struct Files(BTreeMap<&'static str, &'static str>);
@@ -8,6 +9,17 @@ impl Source for Files {
             .get(path.to_str().unwrap_or_default())
             .map(|text| text.as_bytes().to_vec())
             .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+
+    fn real(&self, path: &Path) -> std::io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn entry(&self, path: &Path, _: u64) -> std::io::Result<Found> {
+        self.read(path).map(|bytes| Found::File {
+            bytes,
+            executable: false,
+        })
     }
 }
 
