@@ -10,7 +10,7 @@ use crate::guest::{self, GuestData, LABEL, Runtime, Storage};
 use crate::lock::Lock;
 use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
 use crate::platform::Platform;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, VariantName};
 
 use super::Written;
 use super::tags::TagData;
@@ -22,6 +22,8 @@ mod key {
     pub const TITLE: &str = "org.opencontainers.image.title";
 }
 
+/// The label that tells what is particular about an image.
+const BUILD_LABEL: &str = "io.dindimg.build";
 /// How often an engine asks whether the daemon is healthy.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(30);
 /// How long one such check may take.
@@ -104,7 +106,7 @@ pub(super) fn image(
     written: &[Written],
 ) -> Image {
     let runtime = guest::runtime(recipe);
-    let data = TagData::of(recipe, lock.packages_of(platform));
+    let data = TagData::of(recipe, lock.packages_of(&recipe.variant, platform));
     let mut steps: Vec<Step> = written
         .iter()
         .map(|one| Step::Layer {
@@ -127,13 +129,35 @@ pub(super) fn image(
         platform,
         created: epoch,
         author: None,
-        config: container(recipe, &runtime, &data, epoch),
+        config: container(recipe, lock, &runtime, &data, epoch),
         steps,
         annotations: annotations(recipe, &data, epoch),
     })
 }
 
-fn container(recipe: &Recipe, runtime: &Runtime, data: &TagData, epoch: Epoch) -> ContainerConfig {
+/// What was left out of the image and why, as the lock records it.
+fn build_record(lock: &Lock, variant: &VariantName) -> serde_json::Value {
+    let image = lock.image(variant);
+    let reasons: BTreeMap<&str, &str> = image
+        .iter()
+        .flat_map(|image| &image.dropped)
+        .map(|(name, dropped)| (name.as_str(), dropped.reason.as_str()))
+        .collect();
+    serde_json::json!({
+        "variant": variant.as_str(),
+        "dropped": reasons,
+        "exclude-paths": image.map(|image| &image.exclude_paths),
+        "include-paths": image.map(|image| &image.include_paths),
+    })
+}
+
+fn container(
+    recipe: &Recipe,
+    lock: &Lock,
+    runtime: &Runtime,
+    data: &TagData,
+    epoch: Epoch,
+) -> ContainerConfig {
     let mut labels = annotations(recipe, data, epoch);
     if let Some(contract) = guest::contract(recipe, runtime, &data.engine.version)
         && let Ok(value) = serde_json::to_value(&contract)
@@ -141,6 +165,9 @@ fn container(recipe: &Recipe, runtime: &Runtime, data: &TagData, epoch: Epoch) -
         // By way of a value, whose keys are sorted: the canonical form.
         labels.insert(LABEL.to_owned(), value.to_string());
     }
+    // The keys of a value are sorted: the same text each time.
+    let record = build_record(lock, &recipe.variant).to_string();
+    labels.insert(BUILD_LABEL.to_owned(), record);
     labels.extend(recipe.labels.clone());
     ContainerConfig {
         exposed_ports: runtime

@@ -2,6 +2,7 @@
 
 mod config;
 mod error;
+mod exclude;
 mod plan;
 mod segments;
 mod store;
@@ -23,7 +24,7 @@ use crate::oci::{Image, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
-use crate::resolve::{fetch_packages, roots};
+use crate::resolve::{fetch_packages, filters, roots};
 use crate::setup::{self, Package, Setup};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
@@ -82,7 +83,7 @@ pub fn build(
         images.push(image);
         blobs.extend(layers);
     }
-    let data = TagData::of(recipe, lock.packages.iter());
+    let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
     let set = ImageSet::new(images, config::annotations(recipe, &data, context.epoch))?;
     Ok(Built { set, blobs })
 }
@@ -101,7 +102,7 @@ fn build_platform(
     platform: Platform,
     context: &Context<'_>,
 ) -> Result<(Image, Blobs), BuildError> {
-    let locked: Vec<&LockedPackage> = lock.packages_of(platform).collect();
+    let locked: Vec<&LockedPackage> = lock.packages_of(&recipe.variant, platform).collect();
     if locked.is_empty() {
         return Err(BuildError::Platform(platform));
     }
@@ -115,7 +116,12 @@ fn build_platform(
             blobs,
         ));
     }
-    fetch_packages(lock, Some(platform), context.repositories, context.fetcher)?;
+    fetch_packages(
+        lock,
+        Some((&recipe.variant, platform)),
+        context.repositories,
+        context.fetcher,
+    )?;
     let layers = assemble(recipe, lock, &locked, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
@@ -178,6 +184,7 @@ fn image_key(
         "encoder": context.compression.encoder_identity(),
         "packages": packages,
         "guest": files,
+        "filters": filters(recipe).configuration(),
         "recipe": config::GuestInputs::of(recipe),
     });
     Ok(Digest::of(inputs.to_string()))
@@ -212,7 +219,8 @@ fn assemble(
     context: &Context<'_>,
 ) -> Result<Vec<(LayerName, LayerInput)>, BuildError> {
     let epoch = context.epoch;
-    let mut unpacked = unpack::unpack(locked, recipe, context.fetcher, context.reporter)?;
+    let filters = filters(recipe);
+    let mut unpacked = unpack::unpack(locked, recipe, &filters, context.fetcher, context.reporter)?;
     let mut tree = Tree::new(epoch.seconds());
     setup::rules::usr_merge(&mut tree, platform.architecture, epoch)?;
     unpack::place(&mut tree, &mut unpacked, recipe)?;
@@ -223,12 +231,16 @@ fn assemble(
         architecture: platform.architecture,
         epoch,
         iptables: recipe.iptables,
+        filters: &filters,
         rule: "",
     };
     setup::apply(&mut setup)?;
     if recipe.profile.is_some() {
         let runtime = guest::runtime(recipe);
-        let data = config::guest_data(recipe, &TagData::of(recipe, lock.packages_of(platform)));
+        let data = config::guest_data(
+            recipe,
+            &TagData::of(recipe, lock.packages_of(&recipe.variant, platform)),
+        );
         guest::place(setup.tree, context.sources, &runtime.parts, &data, epoch)?;
         for (path, mode) in &runtime.directories {
             let path = TreePath::parse(path).map_err(guest::GuestError::from)?;

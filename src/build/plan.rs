@@ -84,7 +84,7 @@ mod tests {
             version: "1".to_owned(),
             architecture: "amd64".to_owned(),
             source: name.to_owned(),
-            platforms: BTreeSet::new(),
+            platforms: BTreeMap::new(),
             repository: "r".to_owned(),
             path: name.to_owned(),
             size: 0,

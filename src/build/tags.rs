@@ -20,6 +20,8 @@ pub struct TagData {
     pub engine: EngineData,
     /// The suite.
     pub suite: String,
+    /// The variant.
+    pub variant: String,
 }
 
 /// The engine's version and its parts.
@@ -52,6 +54,7 @@ impl TagData {
                 version,
             },
             suite: recipe.debian.suite.to_string(),
+            variant: recipe.variant.to_string(),
         }
     }
 }
@@ -66,7 +69,7 @@ pub fn render(template: &str, data: &TagData) -> Result<String, BuildError> {
     renderer.set_strict_mode(true);
     renderer.register_escape_fn(handlebars::no_escape);
     let tag = renderer.render_template(template, data).map_err(|_| {
-        fail("it can use engine.version, engine.major, engine.minor and suite".to_owned())
+        fail("it can use engine.version, engine.major, engine.minor, suite and variant".to_owned())
     })?;
     let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let other = |b: u8| first(b) || b == b'.' || b == b'-';
@@ -92,6 +95,7 @@ mod tests {
                 minor: "10".to_owned(),
             },
             suite: "bookworm".to_owned(),
+            variant: "slim".to_owned(),
         };
         let tag = |template| render(template, &data);
         assert_eq!(

@@ -12,12 +12,13 @@ use crate::family::{self, Family};
 use crate::fetch::{Derived, FetchError, Fetcher};
 use crate::lock::LockedPackage;
 use crate::progress::{Reporter, Stage};
-use crate::recipe::Recipe;
+use crate::recipe::{PathFilters, Recipe};
 use crate::resolve::{examine, open_package};
 use crate::setup::Package;
 use crate::tree::{Node, Owner, Tree, TreeError, TreePath, read_payload};
 
 use super::error::BuildError;
+use super::exclude::prune;
 
 /// Changes whenever spooled payloads get another form.
 const SPOOL_FORMAT: &str = "spool/1";
@@ -35,6 +36,7 @@ pub(super) struct Unpacked {
 pub(super) fn unpack(
     locked: &[&LockedPackage],
     recipe: &Recipe,
+    filters: &PathFilters,
     fetcher: &Fetcher,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Unpacked>, BuildError> {
@@ -51,7 +53,7 @@ pub(super) fn unpack(
         .par_iter()
         .with_max_len(1)
         .map(|locked| {
-            let unpacked = unpack_one(locked, recipe, family, fetcher)?;
+            let unpacked = unpack_one(locked, recipe, filters, family, fetcher)?;
             reporter.advance(task, locked.size);
             Ok(unpacked)
         })
@@ -64,6 +66,7 @@ pub(super) fn unpack(
 fn unpack_one(
     locked: &LockedPackage,
     recipe: &Recipe,
+    filters: &PathFilters,
     family: &dyn Family,
     fetcher: &Fetcher,
 ) -> Result<Unpacked, BuildError> {
@@ -75,7 +78,7 @@ fn unpack_one(
     let cached = |error| BuildError::from(FetchError::from(error));
     let key = Digest::of(format!("{SPOOL_FORMAT}\n{}\n", locked.sha256));
     let file = open_package(locked, fetcher)?;
-    let (control, payload) = match cache.open_derived(Derived::Spool, &key).map_err(cached)? {
+    let (mut control, payload) = match cache.open_derived(Derived::Spool, &key).map_err(cached)? {
         Some(entry) => (family.control(file).map_err(failed)?, entry.file),
         None => {
             let mut spool = cache.create().map_err(cached)?;
@@ -93,6 +96,7 @@ fn unpack_one(
             package: locked.name.clone(),
             source,
         })?;
+    let entries = prune(entries, &mut control, filters);
     let mut paths = vec!["/.".to_owned()];
     paths.extend(
         entries

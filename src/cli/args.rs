@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::layer::Compression;
 use crate::oci::Target;
 use crate::platform::Platform;
+use crate::recipe::VariantName;
 use crate::registry::Repository;
 
 use super::exit;
@@ -14,10 +15,10 @@ use super::exit;
 const EXAMPLES: &str = "\
 Examples:
   dindimg build recipes/bookworm.toml
-      build an OCI layout, bookworm.oci, for every platform of the recipe
+      build the OCI layouts bookworm.oci and bookworm-slim.oci for every platform of the recipe
   dindimg build recipes/trixie.toml --push --repository registry.example.com/ci/docker
       build, and push with the recipe's tags
-  dindimg build recipes/bookworm.toml --load docker --tag test && docker run --privileged …
+  dindimg build recipes/bookworm.toml --variant slim --load docker --tag test && docker run --privileged …
   dindimg lock recipes/*.toml --update
       move every recipe to the newest packages, and say what has changed
   dindimg smoke recipes/bookworm.toml --engine podman
@@ -57,7 +58,9 @@ pub(super) struct Common {
 pub(super) enum Verb {
     /// Build images from recipes
     #[command(after_help = "\
-Without --output, --load or --push the image is written to oci:NAME.oci in the current directory.
+Every image of the recipe is built: the recipe itself and each [[variant]].
+Without --output, --load or --push each is written to oci:NAME.oci in the current directory,
+NAME-VARIANT.oci for a variant.
 A recipe without a lock file gets one; a changed recipe is resolved again, keeping locked versions.")]
     Build(Build),
     /// Resolve recipes into lock files
@@ -80,6 +83,9 @@ pub(super) struct Build {
     /// Recipe files
     #[arg(required = true, value_name = "RECIPE")]
     pub recipes: Vec<PathBuf>,
+    /// Build only these images of the recipe; default is the recipe without a variant
+    #[arg(long, value_name = "VARIANT")]
+    pub variant: Vec<VariantName>,
     #[command(flatten)]
     pub make: Make,
     /// Write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE
@@ -166,6 +172,9 @@ pub(super) struct Smoke {
     /// A recipe (FILE.toml), a docker-archive (FILE.tar), or an image reference
     #[arg(value_name = "RECIPE|IMAGE")]
     pub subject: String,
+    /// The image of a recipe to run
+    #[arg(long, value_name = "VARIANT", default_value = "default")]
+    pub variant: VariantName,
     /// The engine to run it on
     #[arg(long, default_value = "docker", value_parser = engine_names())]
     pub engine: String,

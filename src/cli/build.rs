@@ -11,7 +11,7 @@ use crate::guest::Sources;
 use crate::lock::Lock;
 use crate::oci::{Names, Target};
 use crate::platform::Platform;
-use crate::recipe::{self, Recipe, RecipeError};
+use crate::recipe::{self, Recipe, RecipeError, Recipes};
 use crate::registry::Repository;
 
 use super::args::{Build, Common, Make};
@@ -25,24 +25,35 @@ pub(super) fn run(arguments: &Build, common: &Common, output: &Output) -> Result
     let mut results = Vec::new();
     let mut taken = BTreeSet::new();
     for path in &arguments.recipes {
-        let recipe = recipe::load(path)?;
+        let recipes = recipe::load(path)?;
+        let chosen = recipes.select(&arguments.variant)?;
+        refuse_one_output(arguments, &recipes, &chosen)?;
         // Known before anything is downloaded: a push without a place to go is a mistake.
-        let repository = repository(arguments, &session, &recipe)?;
-        let lock = current_lock(&session, &recipe, &arguments.make)?;
-        let names = names(arguments, &recipe, &lock, repository.as_ref())?;
-        if arguments.push || !arguments.load.is_empty() {
-            refuse_overwriting(&recipe, &names, &mut taken)?;
+        let repositories = chosen
+            .iter()
+            .map(|recipe| repository(arguments, &session, recipe))
+            .collect::<Result<Vec<_>>>()?;
+        let lock = current_lock(&session, &recipes, &arguments.make)?;
+        let mut named = Vec::new();
+        for (recipe, repository) in chosen.into_iter().zip(repositories) {
+            let names = names(arguments, recipe, &lock, repository.as_ref())?;
+            if arguments.push || !arguments.load.is_empty() {
+                refuse_overwriting(recipe, &names, &mut taken)?;
+            }
+            named.push((recipe, repository, names));
         }
-        let made = make(&session, &recipe, &lock, &arguments.make)?;
-        results.push(deliver(
-            arguments,
-            &session,
-            &recipe,
-            &made,
-            &names,
-            repository.as_ref(),
-            output,
-        )?);
+        for (recipe, repository, names) in named {
+            let made = make(&session, recipe, &lock, &arguments.make)?;
+            results.push(deliver(
+                arguments,
+                &session,
+                recipe,
+                &made,
+                &names,
+                repository.as_ref(),
+                output,
+            )?);
+        }
     }
     let metadata = json!({ "images": results });
     if let Some(path) = &arguments.metadata_file {
@@ -84,7 +95,22 @@ fn refuse_ambiguity(arguments: &Build) -> Result<()> {
     Ok(())
 }
 
-/// Two recipes of one run cannot have the same name in the same place.
+/// Several images of one recipe cannot share one file either.
+fn refuse_one_output(arguments: &Build, recipes: &Recipes, chosen: &[&Recipe]) -> Result<()> {
+    if chosen.len() > 1 && !arguments.output.is_empty() {
+        let names: Vec<&str> = chosen.iter().map(|one| one.variant.as_str()).collect();
+        bail!(RecipeError::Whole {
+            path: recipes.default().path.clone(),
+            message: format!(
+                "--output is for one image, and this recipe has {}; choose one with --variant",
+                names.join(", ")
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Two images of one run cannot have the same name in the same place.
 fn refuse_overwriting(recipe: &Recipe, names: &Names, taken: &mut BTreeSet<String>) -> Result<()> {
     let place = names.repository.as_deref().unwrap_or(&recipe.name);
     for tag in &names.tags {
@@ -92,7 +118,7 @@ fn refuse_overwriting(recipe: &Recipe, names: &Names, taken: &mut BTreeSet<Strin
             bail!(RecipeError::Whole {
                 path: recipe.path.clone(),
                 message: format!(
-                    "{place}:{tag} is another recipe's of this run; give each its own tag or repository"
+                    "{place}:{tag} is another image's of this run; give each its own tag or repository, or choose one with --variant"
                 ),
             });
         }
@@ -178,7 +204,7 @@ fn names(
     lock: &Lock,
     repository: Option<&Repository>,
 ) -> Result<Names> {
-    let data = TagData::of(recipe, lock.packages.iter());
+    let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
     let templates = if arguments.tag.is_empty() {
         &recipe.tags
     } else {
@@ -246,6 +272,7 @@ fn deliver(
         .collect();
     Ok(json!({
         "recipe": recipe.path,
+        "variant": recipe.variant.as_str(),
         "digest": top.digest,
         "repository": names.repository,
         "tags": names.tags,

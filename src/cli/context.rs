@@ -1,5 +1,6 @@
 //! What every verb that resolves or builds needs, made once.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use crate::fetch::{Cache, FetchError, FetchOptions, Fetcher};
 use crate::layer::Compression;
 use crate::lock::{self, Encoding, Lock, LockError};
 use crate::progress::{Reporter, Stage};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Recipes, VariantName};
 use crate::resolve::{self, Keep};
 
 use super::args::{Common, Locking, Make};
@@ -61,16 +62,16 @@ impl Session {
             .map_err(resolve::ResolveError::from)?)
     }
 
-    /// Resolves a recipe.
+    /// Resolves a recipe and its variants.
     pub fn resolve(
         &self,
-        recipe: &Recipe,
+        recipes: &Recipes,
         previous: Option<&Lock>,
         keep: &Keep,
         allow_expired: bool,
     ) -> Result<Lock> {
         Ok(resolve::resolve(
-            recipe,
+            recipes,
             previous,
             keep,
             &resolve::Context {
@@ -78,7 +79,7 @@ impl Session {
                 mirrors: &self.settings.mirrors,
                 now: self.now,
                 allow_expired,
-                encoding: encoding(recipe)?,
+                encodings: &encodings(recipes)?,
                 reporter: self.reporter.as_ref(),
             },
         )?)
@@ -168,7 +169,8 @@ pub(super) fn previous_lock(session: &Session, path: &Path, update: bool) -> Res
 
 /// The lock to build from, by the staleness rule: a missing or stale lock is made anew, keeping
 /// the versions it had, unless `locked` forbids it.
-pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> Result<Lock> {
+pub(super) fn current_lock(session: &Session, recipes: &Recipes, make: &Make) -> Result<Lock> {
+    let recipe = recipes.default();
     let path = lock_path(recipe, &make.locking);
     let previous = previous_lock(session, &path, make.update)?;
     let repositories = session.repositories(recipe)?;
@@ -181,7 +183,7 @@ pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> R
     };
     if let Some(lock) = &previous
         && !make.update
-        && resolve::is_current(lock, recipe, &repositories)
+        && resolve::is_current(lock, recipes, &repositories)
     {
         for warning in lock
             .repositories
@@ -190,9 +192,13 @@ pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> R
         {
             session.reporter.warn(Stage::Resolve, warning);
         }
-        let encoding = encoding(recipe)?;
+        let encodings = encodings(recipes)?;
+        let same = lock
+            .images
+            .iter()
+            .all(|image| encodings.get(&image.variant) == Some(&image.encoding));
         // A codec named on the command line is this run's own affair.
-        if make.compression.is_some() || lock.encoding == encoding {
+        if make.compression.is_some() || same {
             return Ok(lock.clone());
         }
         if make.locked {
@@ -201,10 +207,12 @@ pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> R
             )
             .into());
         }
-        let lock = Lock {
-            encoding,
-            ..lock.clone()
-        };
+        let mut lock = lock.clone();
+        for image in &mut lock.images {
+            if let Some(encoding) = encodings.get(&image.variant) {
+                image.encoding = encoding.clone();
+            }
+        }
         write_lock(&path, &lock)?;
         return Ok(lock);
     }
@@ -222,18 +230,29 @@ pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> R
     } else {
         Keep::All
     };
-    let lock = session.resolve(recipe, previous.as_ref(), &keep, make.locking.allow_expired)?;
+    let lock = session.resolve(
+        recipes,
+        previous.as_ref(),
+        &keep,
+        make.locking.allow_expired,
+    )?;
     write_lock(&path, &lock)?;
     Ok(lock)
 }
 
-/// How the layers of a recipe are encoded.
-fn encoding(recipe: &Recipe) -> Result<Encoding> {
-    let compression = compression(recipe, None)?;
-    Ok(Encoding {
-        compression: compression.to_string(),
-        encoder: compression.encoder_identity(),
-    })
+/// How the layers of each image of a recipe are encoded.
+fn encodings(recipes: &Recipes) -> Result<BTreeMap<VariantName, Encoding>> {
+    recipes
+        .iter()
+        .map(|recipe| {
+            let compression = compression(recipe, None)?;
+            let encoding = Encoding {
+                compression: compression.to_string(),
+                encoder: compression.encoder_identity(),
+            };
+            Ok((recipe.variant.clone(), encoding))
+        })
+        .collect()
 }
 
 /// The present.

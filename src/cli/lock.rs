@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use crate::lock::{Change, changes};
-use crate::recipe;
+use crate::recipe::{self, Recipes};
 use crate::resolve::{Keep, is_current};
 
 use super::args::{Common, Lock};
@@ -25,11 +25,11 @@ pub(super) fn run(arguments: &Lock, common: &Common, output: &Output) -> Result<
     }
     let mut report = Vec::new();
     for path in &arguments.recipes {
-        let recipe = recipe::load(path)?;
-        let lock_path = lock_path(&recipe, &arguments.locking);
+        let recipes = recipe::load(path)?;
+        let lock_path = lock_path(recipes.default(), &arguments.locking);
         let previous = previous_lock(&session, &lock_path, arguments.update)?;
         if arguments.check {
-            check(&session, arguments, &recipe, previous.as_ref(), &lock_path)?;
+            check(&session, arguments, &recipes, previous.as_ref(), &lock_path)?;
             output.say(&format!("{} is current", lock_path.display()));
             report.push(json!({ "lock": lock_path, "current": true }));
             continue;
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Lock, common: &Common, output: &Output) -> Result<
             }
         }
         let lock = session.resolve(
-            &recipe,
+            &recipes,
             previous.as_ref(),
             &keep,
             arguments.locking.allow_expired,
@@ -104,7 +104,7 @@ fn describe(output: &Output, path: &str, existed: bool, changed: &[Change], pack
 fn check(
     session: &Session,
     arguments: &Lock,
-    recipe: &crate::recipe::Recipe,
+    recipes: &Recipes,
     previous: Option<&crate::lock::Lock>,
     path: &std::path::Path,
 ) -> Result<()> {
@@ -114,15 +114,15 @@ fn check(
             path.display()
         )));
     };
-    let repositories = session.repositories(recipe)?;
-    if !is_current(previous, recipe, &repositories) {
+    let repositories = session.repositories(recipes.default())?;
+    if !is_current(previous, recipes, &repositories) {
         bail!(LockStale(format!(
             "lock file {} is stale: the recipe asks for something else since it was made",
             path.display()
         )));
     }
     let fresh = session.resolve(
-        recipe,
+        recipes,
         Some(previous),
         &Keep::Nothing,
         arguments.locking.allow_expired,
@@ -134,7 +134,7 @@ fn check(
             "the archive has moved on from {}:\n{}\nrun `dindimg lock --update {}`",
             path.display(),
             lines.join("\n"),
-            recipe.path.display()
+            recipes.default().path.display()
         )));
     }
     Ok(())

@@ -67,9 +67,16 @@ fn subject(arguments: &Smoke, session: &Session) -> Result<(Option<tempfile::Tem
     let path = Path::new(&arguments.subject);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => {
-            let recipe = recipe::load(path)?;
-            let lock = current_lock(session, &recipe, &arguments.make)?;
-            let built = make(session, &recipe, &lock, &arguments.make)?;
+            let recipes = recipe::load(path)?;
+            let wanted = std::slice::from_ref(&arguments.variant);
+            let [recipe] = recipes.select(wanted)?[..] else {
+                bail!(recipe::RecipeError::Whole {
+                    path: path.to_owned(),
+                    message: format!("variant `{}` is not one image", arguments.variant),
+                });
+            };
+            let lock = current_lock(session, &recipes, &arguments.make)?;
+            let built = make(session, recipe, &lock, &arguments.make)?;
             let (directory, archive) = scratch(session)?;
             let unique = directory
                 .path()
@@ -83,7 +90,7 @@ fn subject(arguments: &Smoke, session: &Session) -> Result<(Option<tempfile::Tem
             let names = Names {
                 repository: Some(format!(
                     "localhost/dindimg-smoke/{}",
-                    engines::image_name(&recipe)
+                    engines::image_name(recipe)
                 )),
                 tags: vec![tag],
             };

@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::fetch::{FetchError, Fetcher};
 use crate::platform::Architecture;
-use crate::recipe::{Distribution, MirrorUrl, Profile, Recipe};
+use crate::recipe::{Distribution, MirrorUrl, PathPattern, Profile, Recipe};
 
 pub use debian::Debian;
 
@@ -47,8 +47,13 @@ pub trait Family: Sync {
         context: &OpenContext<'_>,
     ) -> Result<Vec<Opened>, FamilyError>;
 
-    /// Chooses packages for one architecture.
-    fn solve(&self, opened: &[Opened], request: &SolveRequest) -> Result<Vec<Chosen>, FamilyError>;
+    /// Chooses packages for one architecture, for each of `requests`.
+    fn solve(
+        &self,
+        opened: &[Opened],
+        architecture: Architecture,
+        requests: &[SolveRequest],
+    ) -> Result<Vec<Solved>, FamilyError>;
 
     /// Reads the control files of a package file.
     fn control(&self, package: File) -> Result<Control, DebError>;
@@ -137,6 +142,12 @@ pub struct ProfilePackages {
     pub optional: Vec<String>,
     /// The package whose version is the engine's.
     pub engine_package: String,
+    /// Packages left out although others depend on them, with the reasons.
+    pub drop: BTreeMap<String, String>,
+    /// Paths left out of every package.
+    pub exclude_paths: Vec<PathPattern>,
+    /// Paths kept although excluded.
+    pub include_paths: Vec<PathPattern>,
 }
 
 /// What opening repositories needs.
@@ -171,16 +182,25 @@ pub struct Opened {
 /// What to choose.
 #[derive(Clone, Debug)]
 pub struct SolveRequest {
-    /// The target.
-    pub architecture: Architecture,
     /// Packages by name, with pinned versions.
     pub packages: BTreeMap<String, Option<String>>,
     /// Packages installed where a repository has them.
     pub optional: BTreeSet<String>,
+    /// Packages that count as installed and are not.
+    pub drop: BTreeSet<String>,
     /// Whether Recommends are installed.
     pub recommends: bool,
     /// Versions preferred where they still exist, by name.
     pub preferred: BTreeMap<String, String>,
+}
+
+/// The answer to a [`SolveRequest`].
+#[derive(Clone, Debug, Default)]
+pub struct Solved {
+    /// The packages, in order of name.
+    pub packages: Vec<Chosen>,
+    /// The dropped names that chosen packages depend on, each with those packages.
+    pub dropped: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A chosen package.

@@ -54,12 +54,20 @@ pub fn parse(text: &str) -> Result<Lock, LockError> {
                 package.name, package.repository
             )));
         }
-        for platform in &package.platforms {
-            if !seen.insert((&package.name, platform)) {
+        for (variant, platforms) in &package.platforms {
+            if lock.image(variant).is_none() {
                 return Err(LockError::Inconsistent(format!(
-                    "{} is locked twice for {platform}",
+                    "{} is locked for `{variant}`, which is no image of it",
                     package.name
                 )));
+            }
+            for platform in platforms {
+                if !seen.insert((&package.name, variant, platform)) {
+                    return Err(LockError::Inconsistent(format!(
+                        "{} is locked twice for {variant} on {platform}",
+                        package.name
+                    )));
+                }
             }
         }
     }
@@ -79,9 +87,15 @@ mod tests {
 
     use crate::digest::Digest;
     use crate::epoch::Epoch;
-    use crate::lock::{Encoding, LockedPackage, LockedRepository, LockedScript};
+    use crate::lock::{
+        Dropped, Encoding, LockedImage, LockedPackage, LockedRepository, LockedScript,
+    };
 
     use super::*;
+
+    fn variant() -> crate::recipe::VariantName {
+        "default".parse().expect("a name")
+    }
 
     pub(crate) fn sample() -> Lock {
         let epoch = Epoch::from_seconds(1_783_764_997).expect("in range");
@@ -90,10 +104,22 @@ mod tests {
             generator: "0.1.0".to_owned(),
             request: Digest::of("request"),
             epoch,
-            encoding: Encoding {
-                compression: "gzip:6".to_owned(),
-                encoder: "test".to_owned(),
-            },
+            images: vec![LockedImage {
+                variant: variant(),
+                encoding: Encoding {
+                    compression: "gzip:6".to_owned(),
+                    encoder: "test".to_owned(),
+                },
+                exclude_paths: vec!["/usr/share/man/*".to_owned()],
+                include_paths: Vec::new(),
+                dropped: BTreeMap::from([(
+                    "dpkg".to_owned(),
+                    Dropped {
+                        reason: "no package is installed later".to_owned(),
+                        wanted_by: ["tini".to_owned()].into(),
+                    },
+                )]),
+            }],
             repositories: vec![LockedRepository {
                 name: "debian/bookworm".to_owned(),
                 kind: "deb".to_owned(),
@@ -109,7 +135,10 @@ mod tests {
                 version: "0.19.0-1+b3".to_owned(),
                 architecture: "amd64".to_owned(),
                 source: "tini".to_owned(),
-                platforms: ["linux/amd64".parse().expect("platform")].into(),
+                platforms: BTreeMap::from([(
+                    variant(),
+                    ["linux/amd64".parse().expect("platform")].into(),
+                )]),
                 repository: "debian/bookworm".to_owned(),
                 path: "pool/main/t/tini/tini_0.19.0-1+b3_amd64.deb".to_owned(),
                 size: 7,
@@ -147,5 +176,9 @@ mod tests {
         lock.packages.truncate(1);
         lock.packages[0].repository = "elsewhere".to_owned();
         assert!(parse(&render(&lock).expect("renders")).is_err());
+        lock = sample();
+        lock.images.clear();
+        let foreign = parse(&render(&lock).expect("renders")).expect_err("no such image");
+        assert!(foreign.to_string().contains("no image of it"), "{foreign}");
     }
 }

@@ -7,5 +7,6 @@ mod model;
 pub use diff::{Change, changes};
 pub use file::{LockError, parse, render};
 pub use model::{
-    Encoding, LOCK_VERSION, Lock, LockedPackage, LockedRepository, LockedScript, Request,
+    Dropped, Encoding, LOCK_VERSION, Lock, LockedImage, LockedPackage, LockedRepository,
+    LockedScript, Request,
 };

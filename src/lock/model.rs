@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::platform::Platform;
-use crate::recipe::{Acknowledged, Recipe};
+use crate::recipe::{Acknowledged, Recipe, VariantName};
 
 /// The lock format this crate reads and writes.
-pub const LOCK_VERSION: u32 = 1;
+pub const LOCK_VERSION: u32 = 2;
 
 /// A lock file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,12 +20,13 @@ pub struct Lock {
     pub version: u32,
     /// Version of the program that wrote it.
     pub generator: String,
-    /// Digest of the [`Request`] it answers: another digest means the recipe has changed.
+    /// Digest of the [`Request`]s it answers: another digest means the recipe has changed.
     pub request: Digest,
     /// Newest date of the repositories: the date of everything generated.
     pub epoch: Epoch,
-    /// How the layers are encoded.
-    pub encoding: Encoding,
+    /// The images: the recipe's and its variants'.
+    #[serde(rename = "image")]
+    pub images: Vec<LockedImage>,
     /// The repositories, as they were signed.
     #[serde(rename = "repository")]
     pub repositories: Vec<LockedRepository>,
@@ -43,6 +44,35 @@ pub struct Encoding {
     pub compression: String,
     /// Library, version and block size.
     pub encoder: String,
+}
+
+/// What is particular about one image of the recipe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedImage {
+    /// The variant, `default` for the recipe itself.
+    pub variant: VariantName,
+    /// How its layers are encoded.
+    pub encoding: Encoding,
+    /// Paths left out of every package.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude_paths: Vec<String>,
+    /// Paths kept although excluded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include_paths: Vec<String>,
+    /// Packages left out although installed ones depend on them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, Dropped>,
+}
+
+/// A package that is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Dropped {
+    /// Why nothing needs it.
+    pub reason: String,
+    /// The installed packages that depend on it, on any platform.
+    pub wanted_by: BTreeSet<String>,
 }
 
 /// A repository as it was resolved from.
@@ -82,8 +112,6 @@ pub struct LockedPackage {
     pub architecture: String,
     /// Source package it was built from.
     pub source: String,
-    /// The platforms it is installed on.
-    pub platforms: BTreeSet<Platform>,
     /// The repository it comes from.
     pub repository: String,
     /// Path below the mirror.
@@ -95,6 +123,8 @@ pub struct LockedPackage {
     /// The installed packages that satisfy its dependencies.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub depends: BTreeSet<String>,
+    /// The platforms it is installed on, by variant.
+    pub platforms: BTreeMap<VariantName, BTreeSet<Platform>>,
     /// Its maintainer scripts by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scripts: BTreeMap<String, LockedScript>,
@@ -122,6 +152,12 @@ pub struct Request {
     pub packages: BTreeMap<String, Option<String>>,
     /// Packages installed where the repositories have them.
     pub optional: BTreeSet<String>,
+    /// Packages left out although others depend on them, with the reasons.
+    pub drop: BTreeMap<String, String>,
+    /// Paths left out of every package.
+    pub exclude_paths: Vec<String>,
+    /// Paths kept although excluded.
+    pub include_paths: Vec<String>,
     /// Whether Recommends are installed.
     pub recommends: bool,
     /// Repositories: name, suite, components and priority, in order.
@@ -133,10 +169,11 @@ pub struct Request {
 }
 
 impl Request {
-    /// The digest that identifies the request, of its JSON form with sorted keys.
-    pub fn digest(&self) -> Digest {
+    /// The digest that identifies the requests of a recipe, by variant, of their JSON form with
+    /// sorted keys.
+    pub fn digest(requests: &BTreeMap<VariantName, Self>) -> Digest {
         // Serialising strings, numbers and ordered maps into memory cannot fail.
-        Digest::of(serde_json::to_vec(self).unwrap_or_default())
+        Digest::of(serde_json::to_vec(requests).unwrap_or_default())
     }
 
     /// The recipe's part of the acknowledged scripts, `all` for every one.
@@ -152,12 +189,40 @@ impl Request {
     }
 }
 
+impl LockedPackage {
+    /// Whether `variant` has it on `platform`.
+    pub fn is_in(&self, variant: &VariantName, platform: Platform) -> bool {
+        self.platforms
+            .get(variant)
+            .is_some_and(|platforms| platforms.contains(&platform))
+    }
+}
+
 impl Lock {
-    /// The packages installed on `platform`, in the lock's order.
-    pub fn packages_of(&self, platform: Platform) -> impl Iterator<Item = &LockedPackage> {
+    /// The packages of `variant` on `platform`, in the lock's order.
+    pub fn packages_of<'a>(
+        &'a self,
+        variant: &'a VariantName,
+        platform: Platform,
+    ) -> impl Iterator<Item = &'a LockedPackage> {
         self.packages
             .iter()
-            .filter(move |package| package.platforms.contains(&platform))
+            .filter(move |package| package.is_in(variant, platform))
+    }
+
+    /// The packages of `variant` on any platform, in the lock's order.
+    pub fn packages_of_variant<'a>(
+        &'a self,
+        variant: &'a VariantName,
+    ) -> impl Iterator<Item = &'a LockedPackage> {
+        self.packages
+            .iter()
+            .filter(move |package| package.platforms.contains_key(variant))
+    }
+
+    /// What is particular about the image of `variant`.
+    pub fn image(&self, variant: &VariantName) -> Option<&LockedImage> {
+        self.images.iter().find(|image| image.variant == *variant)
     }
 
     /// A repository by its name in this lock.
@@ -169,6 +234,7 @@ impl Lock {
 
     /// Puts repositories and packages into the order in which they are written.
     pub fn sort(&mut self) {
+        self.images.sort_by(|a, b| a.variant.cmp(&b.variant));
         self.repositories.sort_by(|a, b| a.name.cmp(&b.name));
         self.packages.sort_by(|a, b| {
             (&a.name, &a.architecture, &a.version).cmp(&(&b.name, &b.architecture, &b.version))

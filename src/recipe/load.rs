@@ -1,6 +1,6 @@
 //! Reading a recipe: the file, what it extends and the keys it names, all below one root.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -10,17 +10,18 @@ use crate::platform::{Architecture, Platform};
 use super::error::RecipeError;
 use super::keys;
 use super::merge::Merge;
-use super::model::{Debian, ExtraRepository, Pin, Recipe, Trust};
+use super::model::{Debian, ExtraRepository, Pin, Recipe, Recipes, Trust};
 use super::raw::{RawKey, RawRecipe};
-use super::values::{RelativePath, Word};
-use super::words::{InitKind, IptablesBackend, RunWait, StorageFallback};
+use super::source::{Disk, Source};
+use super::values::{PackageName, RelativePath, VariantName, Word};
+use super::words::{InitKind, IptablesBackend, RunWait, StorageFallback, Userland};
 
+/// The variant that a recipe is by itself.
+const DEFAULT_VARIANT: &str = "default";
 /// The recipe format this crate reads.
 const SCHEMA: u32 = 1;
 /// A chain of `extends` longer than this is a loop or a mistake.
 const EXTENDS_LIMIT: usize = 8;
-/// Largest recipe or key file read, in bytes; real ones are a few kilobytes.
-const FILE_LIMIT: u64 = 1 << 20;
 /// Priority of a repository that names none, as in apt_preferences(5).
 const DEFAULT_PRIORITY: i32 = 500;
 /// Size of a loop file or tmpfs when the recipe names none.
@@ -28,40 +29,11 @@ const DEFAULT_STORAGE_SIZE: &str = "20G";
 /// `docker stop` kills after ten seconds unless told otherwise.
 const DEFAULT_STOP_TIMEOUT: u32 = 10;
 
-/// Reads the files a recipe names. The file system is the only implementation outside of tests.
-pub trait Source {
-    /// The content of `path`, which lies below the directory of the first recipe.
-    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
-}
-
-/// Files on disk, below `root`; links that lead out of it are refused.
-struct Disk {
-    root: PathBuf,
-}
-
-impl Source for Disk {
-    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
-        let real = path.canonicalize()?;
-        if !real.starts_with(&self.root) {
-            return Err(std::io::Error::other(format!(
-                "it leads out of {}, the recipe's root",
-                self.root.display()
-            )));
-        }
-        let size = std::fs::metadata(&real)?.len();
-        if size > FILE_LIMIT {
-            return Err(std::io::Error::other(format!(
-                "it has {size} bytes, more than the {FILE_LIMIT} a recipe's file may have"
-            )));
-        }
-        std::fs::read(real)
-    }
-}
-
-/// Loads and validates the recipe at `path`, everything it extends and the keys it names.
+/// Loads and validates the recipe at `path` with its variants, everything it extends and the keys
+/// it names.
 ///
 /// The recipe's root is its own directory: no named file may lie outside it, links included.
-pub fn load(path: &Path) -> Result<Recipe, RecipeError> {
+pub fn load(path: &Path) -> Result<Recipes, RecipeError> {
     let read_error = |source| RecipeError::Read {
         path: path.to_owned(),
         source,
@@ -75,7 +47,38 @@ pub fn load(path: &Path) -> Result<Recipe, RecipeError> {
     load_from(path, &disk)
 }
 
-fn load_from(path: &Path, source: &dyn Source) -> Result<Recipe, RecipeError> {
+fn load_from(path: &Path, source: &dyn Source) -> Result<Recipes, RecipeError> {
+    let chain = read_chain(path, source)?;
+    let default = || DEFAULT_VARIANT.parse::<VariantName>();
+    let default = default().map_err(|error| RecipeError::whole(path, error))?;
+    // The parent's variants come first, as it would build them.
+    let mut names: Vec<VariantName> = Vec::new();
+    for variant in chain.iter().rev().flat_map(|(_, raw)| &raw.variant.0) {
+        if variant.name == default {
+            return Err(RecipeError::whole(
+                path,
+                "variant `default` is the recipe itself; give the variant another name",
+            ));
+        }
+        if !names.contains(&variant.name) {
+            names.push(variant.name.clone());
+        }
+    }
+    let variants = names
+        .iter()
+        .map(|name| variant(path, &chain, name, source))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Recipes::new(
+        complete(path, &default, &chain, source)?,
+        variants,
+    ))
+}
+
+/// A file of the chain, or what it says of one variant.
+type Part = (PathBuf, RawRecipe);
+
+/// The recipe and what it extends, the recipe first.
+fn read_chain(path: &Path, source: &dyn Source) -> Result<Vec<Part>, RecipeError> {
     let mut chain = vec![(path.to_owned(), parse_file(path, source)?)];
     while let Some((from, parent)) = chain
         .last()
@@ -93,39 +96,60 @@ fn load_from(path: &Path, source: &dyn Source) -> Result<Recipe, RecipeError> {
         let raw = parse_file(&next, source)?;
         chain.push((next, raw));
     }
-    // Keys are read where they are named, so that each path is relative to its own file.
-    let trust = chain
+    Ok(chain)
+}
+
+/// One variant: what the files say of it lies upon what they say of every image.
+fn variant(
+    path: &Path,
+    chain: &[Part],
+    name: &VariantName,
+    source: &dyn Source,
+) -> Result<Recipe, RecipeError> {
+    let overlays = chain.iter().filter_map(|(at, raw)| {
+        let variant = raw.variant.0.iter().find(|variant| variant.name == *name)?;
+        Some((at.clone(), variant.overlay()))
+    });
+    let mut parts: Vec<Part> = overlays.collect();
+    let own_tags = parts.iter().any(|(_, raw)| raw.image.tags.is_some());
+    parts.extend(chain.iter().cloned());
+    let mut recipe = complete(path, name, &parts, source)?;
+    recipe.name = format!("{}-{name}", recipe.name);
+    if !own_tags {
+        for tag in &mut recipe.tags {
+            *tag = format!("{tag}-{name}");
+        }
+    }
+    Ok(recipe)
+}
+
+/// The first of `parts` that names something: paths in it are relative to that file.
+fn first_named<'a, T>(
+    parts: &'a [Part],
+    pick: impl Fn(&'a RawRecipe) -> Option<T>,
+) -> Option<(&'a Path, T)> {
+    parts
         .iter()
-        .find_map(|(at, raw)| raw.debian.keys.as_ref().map(|keys| (at, keys)))
-        .map(|(at, keys)| read_pins(at, keys, source))
-        .transpose()?;
-    let repositories = chain
-        .iter()
-        .find_map(|(at, raw)| raw.debian.repository.as_ref().map(|list| (at, list)));
-    let repositories = match repositories {
-        Some((at, list)) => list
-            .iter()
-            .map(|raw| {
-                Ok(ExtraRepository {
-                    name: raw.name.clone(),
-                    mirrors: raw.mirrors.clone(),
-                    suite: raw.suite.clone(),
-                    components: raw.components.clone(),
-                    pins: read_pins(at, &raw.keys, source)?,
-                    priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
-                    check_valid_until: raw.check_valid_until.unwrap_or(true),
-                })
-            })
-            .collect::<Result<Vec<_>, RecipeError>>()?,
-        None => Vec::new(),
+        .find_map(|(at, raw)| Some((at.as_path(), pick(raw)?)))
+}
+
+fn repositories(parts: &[Part], source: &dyn Source) -> Result<Vec<ExtraRepository>, RecipeError> {
+    let Some((at, list)) = first_named(parts, |raw| raw.debian.repository.as_ref()) else {
+        return Ok(Vec::new());
     };
-    let merged = chain
-        .into_iter()
-        .rev()
-        .map(|(_, raw)| raw)
-        .reduce(Merge::merge)
-        .unwrap_or_default();
-    complete(path, merged, trust, repositories)
+    list.iter()
+        .map(|raw| {
+            Ok(ExtraRepository {
+                name: raw.name.clone(),
+                mirrors: raw.mirrors.clone(),
+                suite: raw.suite.clone(),
+                components: raw.components.clone(),
+                pins: read_pins(at, &raw.keys, source)?,
+                priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
+                check_valid_until: raw.check_valid_until.unwrap_or(true),
+            })
+        })
+        .collect()
 }
 
 fn beside(file: &Path, relative: &RelativePath) -> PathBuf {
@@ -186,10 +210,21 @@ fn parse(path: &Path, text: &str) -> Result<RawRecipe, RecipeError> {
 
 fn complete(
     path: &Path,
-    raw: RawRecipe,
-    pins: Option<Vec<Pin>>,
-    repositories: Vec<ExtraRepository>,
+    variant: &VariantName,
+    parts: &[Part],
+    source: &dyn Source,
 ) -> Result<Recipe, RecipeError> {
+    // Keys are read where they are named, so that each path is relative to its own file.
+    let trust = first_named(parts, |raw| raw.debian.keys.as_ref())
+        .map(|(at, keys)| read_pins(at, keys, source))
+        .transpose()?;
+    let repositories = repositories(parts, source)?;
+    let raw = parts
+        .iter()
+        .rev()
+        .map(|(_, raw)| raw.clone())
+        .reduce(Merge::merge)
+        .unwrap_or_default();
     let whole = |message: &str| RecipeError::whole(path, message);
     if raw.schema.is_none() {
         return Err(whole("the first key must be `schema = 1`"));
@@ -214,6 +249,7 @@ fn complete(
             "there is nothing to install; name a `profile` or packages in [packages] `include`",
         ));
     }
+    check_drops(&raw.packages.drop, &include).map_err(|message| whole(&message))?;
     if let Some(label) = raw
         .labels
         .keys()
@@ -230,6 +266,7 @@ fn complete(
     let archived = raw.debian.archived.unwrap_or(false);
     Ok(Recipe {
         name,
+        variant: variant.clone(),
         path: path.to_owned(),
         profile: raw.profile,
         repository: raw.image.repository,
@@ -250,10 +287,14 @@ fn complete(
             security: raw.debian.security.unwrap_or(true),
             updates: raw.debian.updates.unwrap_or(true),
             check_valid_until: raw.debian.check_valid_until.unwrap_or(true),
-            trust: pins.map_or(Trust::Distribution, Trust::Pinned),
+            trust: trust.map_or(Trust::Distribution, Trust::Pinned),
             repositories,
         },
+        userland: raw.packages.userland.unwrap_or(Userland::Standard),
         include,
+        drop: raw.packages.drop,
+        exclude_paths: raw.packages.exclude_paths.unwrap_or_default(),
+        include_paths: raw.packages.include_paths.unwrap_or_default(),
         recommends: raw.packages.recommends.unwrap_or(false),
         replaces: raw
             .packages
@@ -281,130 +322,26 @@ fn complete(
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    struct Files(BTreeMap<&'static str, &'static str>);
-
-    impl Source for Files {
-        fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
-            self.0
-                .get(path.to_str().unwrap_or_default())
-                .map(|text| text.as_bytes().to_vec())
-                .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+/// A package that is left out is named by its plain name, says why, and is not asked for as well.
+fn check_drops(drop: &BTreeMap<String, String>, include: &[PackageName]) -> Result<(), String> {
+    for (name, reason) in drop {
+        let package: PackageName = name.parse()?;
+        if package.version.is_some() {
+            return Err(format!("`drop` takes no version: `{name}`"));
+        }
+        if reason.trim().is_empty() {
+            return Err(format!(
+                "`drop` of `{name}` gives no reason; say why nothing needs it"
+            ));
+        }
+        if include.iter().any(|wanted| wanted.name == *name) {
+            return Err(format!(
+                "package `{name}` is both in `include` and in `drop`; remove one of the two"
+            ));
         }
     }
-
-    fn files(list: &[(&'static str, &'static str)]) -> Files {
-        Files(list.iter().copied().collect())
-    }
-
-    fn load_text(text: &'static str) -> Result<Recipe, String> {
-        load_from(Path::new("r/a.toml"), &files(&[("r/a.toml", text)])).map_err(|e| e.to_string())
-    }
-
-    const SMALL: &str = "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"bookworm\"\n";
-
-    #[test]
-    fn the_smallest_recipe_is_complete() {
-        let recipe = load_text(SMALL).expect("valid");
-        assert_eq!(recipe.name, "a");
-        assert_eq!(recipe.platforms[0].to_string(), "linux/amd64");
-        assert_eq!(recipe.iptables, IptablesBackend::Legacy);
-        assert!(recipe.debian.security && recipe.debian.check_valid_until);
-    }
-
-    #[test]
-    fn an_unknown_key_is_shown_with_its_line_and_the_nearest_key() {
-        let error = load_text("schema = 1\n[iptables]\nbackand = \"nft\"\n").expect_err("unknown");
-        assert!(
-            error.contains("unknown key `backand` in [iptables]; did you mean `backend`?"),
-            "{error}"
-        );
-        assert!(error.contains("r/a.toml:3:1"), "{error}");
-        assert!(error.contains("backand = \"nft\""), "{error}");
-    }
-
-    #[test]
-    fn a_wrong_word_is_shown_with_the_choices() {
-        let error =
-            load_text("schema = 1\n[iptables]\nbackend = \"legcy\"\n").expect_err("unknown");
-        assert!(
-            error.contains("one of legacy, nft, auto); did you mean `legacy`?"),
-            "{error}"
-        );
-        assert!(error.contains("r/a.toml:3:11"), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_key_in_an_array_of_tables_is_found() {
-        let error = load_text("schema = 1\n[[debian.repository]]\nname = \"x\"\nsuit = \"y\"\n")
-            .expect_err("unknown");
-        assert!(
-            error.contains("`suit` in [debian.repository]; did you mean `suite`?"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn extending_replaces_what_it_names_and_keeps_the_rest() {
-        let source = files(&[
-            (
-                "r/a.toml",
-                "extends = \"base.toml\"\n[debian]\nmirrors = [\"http://m/d\"]\n",
-            ),
-            (
-                "r/base.toml",
-                "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"trixie\"\nupdates = false\n",
-            ),
-        ]);
-        let recipe = load_from(Path::new("r/a.toml"), &source).expect("valid");
-        assert_eq!(recipe.debian.suite.as_str(), "trixie");
-        assert_eq!(recipe.debian.mirrors[0].as_str(), "http://m/d");
-        assert!(!recipe.debian.updates);
-    }
-
-    #[test]
-    fn a_recipe_that_extends_itself_is_refused() {
-        let source = files(&[
-            ("r/a.toml", "extends = \"b.toml\"\n"),
-            ("r/b.toml", "extends = \"a.toml\"\n"),
-        ]);
-        let error = load_from(Path::new("r/a.toml"), &source)
-            .expect_err("loop")
-            .to_string();
-        assert!(error.contains("leads back to itself"), "{error}");
-    }
-
-    #[test]
-    fn an_empty_recipe_says_what_it_needs() {
-        assert!(load_text("").expect_err("empty").contains("schema = 1"));
-        assert!(
-            load_text("schema = 1\n")
-                .expect_err("no suite")
-                .contains("[debian]")
-        );
-        assert!(
-            load_text("schema = 9\n")
-                .expect_err("future")
-                .contains("schema is 9")
-        );
-        let nothing = load_text("schema = 1\n[debian]\nsuite = \"sid\"\n").expect_err("nothing");
-        assert!(nothing.contains("nothing to install"), "{nothing}");
-    }
-
-    #[test]
-    fn a_link_out_of_the_recipes_root_is_refused() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let root = dir.path().join("recipes");
-        std::fs::create_dir(&root).expect("directory");
-        std::fs::write(dir.path().join("outside.toml"), SMALL).expect("file");
-        std::os::unix::fs::symlink("../outside.toml", root.join("link.toml")).expect("link");
-        std::fs::write(root.join("a.toml"), "extends = \"link.toml\"\n").expect("file");
-        let error = load(&root.join("a.toml")).expect_err("outside").to_string();
-        assert!(error.contains("leads out of"), "{error}");
-    }
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,27 @@
 //! Recipes: TOML text to a validated [`Recipe`], with errors that show the line. No network.
 
 mod error;
+mod filter;
 mod keys;
 mod load;
 mod merge;
 mod model;
 mod raw;
+mod source;
 pub mod suggest;
 mod values;
+mod variant;
 mod words;
 
 pub use error::RecipeError;
+pub use filter::PathFilters;
 pub use keys::schema;
-pub use load::{Source, load};
-pub use model::{Debian, Distribution, ExtraRepository, Pin, Recipe, Trust};
+pub use load::load;
+pub use model::{Debian, Distribution, ExtraRepository, Pin, Recipe, Recipes, Trust};
 pub use raw::{Acknowledged, AllWord};
+pub use source::Source;
 pub use values::{
-    CompressionText, FingerprintText, MirrorUrl, PackageName, RelativePath, RepositoryName,
-    SnapshotStamp, Word,
+    CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
+    RepositoryName, SnapshotStamp, VariantName, Word,
 };
-pub use words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback};
+pub use words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland};

@@ -6,17 +6,67 @@ use std::path::PathBuf;
 use crate::epoch::Epoch;
 use crate::platform::Platform;
 
+use super::error::RecipeError;
 use super::raw::Acknowledged;
+use super::suggest;
 use super::values::{
-    CompressionText, FingerprintText, MirrorUrl, PackageName, RepositoryName, Word,
+    CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RepositoryName,
+    VariantName, Word,
 };
-use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback};
+use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland};
 
-/// Everything a recipe says, defaults included.
+/// The images of one recipe file: the recipe itself, then its variants. They share one lock.
+#[derive(Clone, Debug)]
+pub struct Recipes {
+    default: Recipe,
+    variants: Vec<Recipe>,
+}
+
+impl Recipes {
+    pub(super) fn new(default: Recipe, variants: Vec<Recipe>) -> Self {
+        Self { default, variants }
+    }
+
+    /// The recipe without any variant's changes.
+    pub fn default(&self) -> &Recipe {
+        &self.default
+    }
+
+    /// Every image, the default first.
+    pub fn iter(&self) -> impl Iterator<Item = &Recipe> {
+        std::iter::once(&self.default).chain(&self.variants)
+    }
+
+    /// The images of the named variants, all of them if none is named.
+    pub fn select(&self, names: &[VariantName]) -> Result<Vec<&Recipe>, RecipeError> {
+        let known = || self.iter().map(|recipe| recipe.variant.as_str());
+        if let Some(foreign) = names
+            .iter()
+            .find(|name| known().all(|known| known != name.as_str()))
+        {
+            let hint = suggest::hint(foreign.as_str(), known());
+            return Err(RecipeError::Whole {
+                path: self.default.path.clone(),
+                message: format!(
+                    "it has no variant `{foreign}` (one of {}){hint}",
+                    known().collect::<Vec<_>>().join(", ")
+                ),
+            });
+        }
+        Ok(self
+            .iter()
+            .filter(|recipe| names.is_empty() || names.contains(&recipe.variant))
+            .collect())
+    }
+}
+
+/// Everything a recipe says of one image, defaults included.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// File name without `.toml`: names outputs and messages.
+    /// File name without `.toml`, followed by `-VARIANT`: names outputs and messages.
     pub name: String,
+    /// The variant, `default` for the recipe itself.
+    pub variant: VariantName,
     /// The recipe file.
     pub path: PathBuf,
     /// What the image is for; `None` installs the listed packages and nothing else.
@@ -33,8 +83,16 @@ pub struct Recipe {
     pub volume: bool,
     /// The distribution.
     pub debian: Debian,
+    /// What the profile adds beside the engine.
+    pub userland: Userland,
     /// Packages to install beyond the profile's.
     pub include: Vec<PackageName>,
+    /// Packages left out although others depend on them, with the reasons.
+    pub drop: BTreeMap<String, String>,
+    /// Paths left out of every package, beyond the profile's.
+    pub exclude_paths: Vec<PathPattern>,
+    /// Paths kept although excluded.
+    pub include_paths: Vec<PathPattern>,
     /// Whether Recommends are installed.
     pub recommends: bool,
     /// Which package may overwrite files of which others, beyond what packages declare.

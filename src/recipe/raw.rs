@@ -10,10 +10,11 @@ use crate::platform::Platform;
 
 use super::merge::{Merge, merge_fields};
 use super::values::{
-    CompressionText, FingerprintText, MirrorUrl, PackageName, RelativePath, RepositoryName,
-    SnapshotStamp, Word,
+    CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
+    RepositoryName, SnapshotStamp, Word,
 };
-use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback};
+use super::variant::RawVariants;
+use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland};
 
 /// A recipe file.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -45,6 +46,8 @@ pub(super) struct RawRecipe {
     pub env: BTreeMap<String, String>,
     /// Labels of the image.
     pub labels: BTreeMap<String, String>,
+    /// Further images of this recipe.
+    pub variant: RawVariants,
 }
 
 merge_fields!(RawRecipe {
@@ -61,6 +64,7 @@ merge_fields!(RawRecipe {
     run,
     env,
     labels,
+    variant,
 });
 
 /// `[image]`
@@ -71,7 +75,8 @@ pub(super) struct RawImage {
     pub repository: Option<RepositoryName>,
     /// Platforms to build, `linux/amd64` and `linux/arm64`.
     pub platforms: Option<Vec<Platform>>,
-    /// Tags; templates over `engine.version`, `engine.major`, `engine.minor` and `suite`.
+    /// Tags; templates over `engine.version`, `engine.major`, `engine.minor`, `suite` and
+    /// `variant`.
     pub tags: Option<Vec<String>>,
     /// Layer compression, `gzip:6` or `zstd:3`.
     pub compression: Option<CompressionText>,
@@ -166,8 +171,18 @@ pub(super) struct RawRepository {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawPackages {
+    /// What the profile adds beside the engine: `standard`, a base image with the package manager
+    /// in working order, or `slim`, what the daemon needs.
+    pub userland: Option<Userland>,
     /// Packages to install, each with everything it depends on; `name=version` pins a version.
     pub include: Option<Vec<PackageName>>,
+    /// Packages left out although others depend on them, each with the reason:
+    /// `lsb-base = "no init script is run"`.
+    pub drop: BTreeMap<String, String>,
+    /// Paths that are left out of every package, patterns as in dpkg's `path-exclude`.
+    pub exclude_paths: Option<Vec<PathPattern>>,
+    /// Paths that are kept although excluded, as in dpkg's `path-include`.
+    pub include_paths: Option<Vec<PathPattern>>,
     /// Whether Recommends are installed too.
     pub recommends: Option<bool>,
     /// Packages that may overwrite files of others, as if they declared `Replaces`:
@@ -178,7 +193,11 @@ pub(super) struct RawPackages {
 }
 
 merge_fields!(RawPackages {
+    userland,
     include,
+    drop,
+    exclude_paths,
+    include_paths,
     recommends,
     replaces,
     acknowledge_scripts

@@ -128,6 +128,36 @@ text_value! {
 }
 
 text_value! {
+    /// Name of a variant: lower-case letters, digits and `. _ -`, as it ends tags and file names.
+    VariantName, |text| {
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || !text.bytes().all(legal) {
+            return Err(format!(
+                "`{text}` is not a name of a variant (lower-case letters, digits and . _ -)"
+            ));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+text_value! {
+    /// Paths of packages, as dpkg's `path-exclude` names them: absolute, with `*`, `?` and `[…]`,
+    /// of which `*` matches `/` too.
+    PathPattern, |text| {
+        if !text.starts_with('/') {
+            return Err(format!("`{text}` is not an absolute path; write it as `/usr/share/man/*`"));
+        }
+        if text.contains(['\\', '\n', '\r']) {
+            return Err(format!("`{text}` holds a backslash or a line break"));
+        }
+        glob::Pattern::new(text).map_err(|error| {
+            format!("`{text}` is not a pattern (`*`, `?` and `[…]`): {}", error.msg)
+        })?;
+        Ok(text.to_owned())
+    }
+}
+
+text_value! {
     /// Codec and level of the layers, `gzip:6` or `zstd:3`.
     CompressionText, |text| Ok(text.to_owned())
 }

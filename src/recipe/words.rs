@@ -65,6 +65,16 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What a profile adds beside the engine.
+    Userland, "a userland" {
+        /// A base image: package manager, shell and the tools that pipelines use.
+        Standard = "standard",
+        /// What the daemon and the guest runtime need, and nothing else.
+        Slim = "slim",
+    }
+}
+
+vocabulary! {
     /// The program that is PID 1.
     InitKind, "an init" {
         /// `tini`, signalling the whole process group.

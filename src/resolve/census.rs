@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::family::Family;
 use crate::fetch::{FetchError, Fetcher};
 use crate::lock::{Lock, LockedPackage, LockedScript};
-use crate::recipe::{Acknowledged, Recipe};
+use crate::recipe::{Acknowledged, Recipe, Recipes};
 use crate::setup::census::classify;
 
 use super::error::ResolveError;
@@ -25,7 +25,7 @@ const REMOVING: &[&str] = &["prerm", "postrm"];
 /// recipe covers. Packages that are gone from the mirrors stay without a record.
 pub(super) fn take(
     lock: &mut Lock,
-    recipe: &Recipe,
+    recipes: &Recipes,
     family: &dyn Family,
     fetcher: &Fetcher,
 ) -> Result<(), ResolveError> {
@@ -47,7 +47,11 @@ pub(super) fn take(
                     package: package.name.clone(),
                     source,
                 })?;
-            package.scripts = census(&package.name, &control, recipe);
+            let having: Vec<&Recipe> = recipes
+                .iter()
+                .filter(|recipe| package.platforms.contains_key(&recipe.variant))
+                .collect();
+            package.scripts = census(&package.name, &control, &having);
             Ok(uncovered(package, &package.scripts))
         })
         .collect::<Result<_, ResolveError>>()?;
@@ -61,7 +65,7 @@ pub fn examine(
     control: &Control,
     recipe: &Recipe,
 ) -> Result<(), ResolveError> {
-    let found = census(&package.name, control, recipe);
+    let found = census(&package.name, control, &[recipe]);
     if package.scripts.is_empty() {
         return refuse(uncovered(package, &found));
     }
@@ -78,12 +82,14 @@ pub fn examine(
     })
 }
 
-fn census(package: &str, control: &Control, recipe: &Recipe) -> BTreeMap<String, LockedScript> {
+/// The scripts of `package`; accepted without a rule where every image that has it accepts them.
+fn census(package: &str, control: &Control, having: &[&Recipe]) -> BTreeMap<String, LockedScript> {
     let mut scripts = BTreeMap::new();
     for (name, content) in &control.files {
         if INSTALLING.contains(&name.as_str()) {
             let finding = classify(package, content);
-            let acknowledged = is_acknowledged(recipe, package).then(|| ACKNOWLEDGED.to_owned());
+            let accepted = having.iter().all(|recipe| is_acknowledged(recipe, package));
+            let acknowledged = accepted.then(|| ACKNOWLEDGED.to_owned());
             let rule = finding.rule.map(str::to_owned).or(acknowledged);
             scripts.insert(
                 name.clone(),

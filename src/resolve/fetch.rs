@@ -6,21 +6,22 @@ use crate::family::Repository;
 use crate::fetch::{FetchError, Fetcher, Wanted};
 use crate::lock::{Lock, LockedPackage};
 use crate::platform::Platform;
+use crate::recipe::VariantName;
 
 use super::error::ResolveError;
 
-/// Fetches the packages of `lock`, of one platform or of all: from the mirrors, and where those
+/// Fetches the packages of `lock`, of one image or of all: from the mirrors, and where those
 /// have dropped a version, from the snapshot archive at the time the lock records.
 pub fn fetch_packages(
     lock: &Lock,
-    platform: Option<Platform>,
+    image: Option<(&VariantName, Platform)>,
     repositories: &[Repository],
     fetcher: &Fetcher,
 ) -> Result<(), ResolveError> {
     let wanted = lock
         .packages
         .iter()
-        .filter(|package| platform.is_none_or(|platform| package.platforms.contains(&platform)))
+        .filter(|package| image.is_none_or(|(variant, platform)| package.is_in(variant, platform)))
         .map(|package| wanted(lock, package, repositories))
         .collect::<Result<Vec<_>, _>>()?;
     fetcher.fetch_all(&wanted).map_err(|error| match error {

@@ -8,17 +8,19 @@ mod request;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::epoch::Epoch;
-use crate::family::{self, Chosen, Mirrors, OpenContext, Opened, Repository, SolveRequest};
+use crate::family::{self, Chosen, Mirrors, OpenContext, Opened, Repository, SolveRequest, Solved};
 use crate::fetch::Fetcher;
-use crate::lock::{Encoding, LOCK_VERSION, Lock, LockedPackage, LockedRepository};
+use crate::lock::{
+    Dropped, Encoding, LOCK_VERSION, Lock, LockedImage, LockedPackage, LockedRepository, Request,
+};
 use crate::platform::{Architecture, Platform};
 use crate::progress::{Reporter, Stage};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipes, VariantName};
 
 pub use census::examine;
 pub use error::ResolveError;
 pub use fetch::{fetch_packages, open_package};
-pub use request::{Roots, request, roots};
+pub use request::{Roots, filters, requests, roots};
 
 /// Seconds after a Release's date at which the snapshot archive holds everything it names: the
 /// mirror push takes hours, the snapshot runs four times a day, and pools keep superseded files
@@ -47,22 +49,24 @@ pub struct Context<'a> {
     pub now: Epoch,
     /// Whether an expired Release is accepted with a warning.
     pub allow_expired: bool,
-    /// How layers will be encoded.
-    pub encoding: Encoding,
+    /// How the layers of each variant will be encoded.
+    pub encodings: &'a BTreeMap<VariantName, Encoding>,
     /// Who is told of progress.
     pub reporter: &'a dyn Reporter,
 }
 
-/// Resolves `recipe`, keeping versions of `previous` as `keep` says.
+/// Resolves every image of `recipes`, keeping versions of `previous` as `keep` says.
 pub fn resolve(
-    recipe: &Recipe,
+    recipes: &Recipes,
     previous: Option<&Lock>,
     keep: &Keep,
     context: &Context<'_>,
 ) -> Result<Lock, ResolveError> {
+    // The distribution is the same for every variant.
+    let recipe = recipes.default();
     let family = family::of(recipe);
     let repositories = family.repositories(recipe, context.mirrors)?;
-    let request = request(recipe, &repositories);
+    let requests = requests(recipes, &repositories);
     let task = context.reporter.begin(Stage::Resolve, &recipe.name, None);
     let locked_dates = previous
         .map(|lock| {
@@ -72,8 +76,11 @@ pub fn resolve(
                 .collect()
         })
         .unwrap_or_default();
-    let architectures: BTreeSet<Architecture> = recipe
-        .platforms
+    let platforms: BTreeSet<Platform> = requests
+        .values()
+        .flat_map(|request| request.platforms.iter().copied())
+        .collect();
+    let architectures: BTreeSet<Architecture> = platforms
         .iter()
         .map(|platform| platform.architecture)
         .collect();
@@ -90,24 +97,31 @@ pub fn resolve(
     for warning in opened.iter().flat_map(|opened| &opened.warnings) {
         context.reporter.warn(Stage::Resolve, warning);
     }
-    let mut chosen = Vec::new();
-    for &platform in &request.platforms {
+    let mut answers = Vec::new();
+    for &platform in &platforms {
         let preferred = previous
             .map(|lock| preferred(lock, platform, keep))
             .unwrap_or_default();
-        let solved = family.solve(
-            &opened,
-            &SolveRequest {
-                architecture: platform.architecture,
-                packages: request.packages.clone(),
-                optional: request.optional.clone(),
-                recommends: request.recommends,
-                preferred,
-            },
-        )?;
-        chosen.extend(solved.into_iter().map(|package| (platform, package)));
+        let asked: Vec<(&VariantName, SolveRequest)> = requests
+            .iter()
+            .filter(|(_, request)| request.platforms.contains(&platform))
+            .map(|(variant, request)| (variant, solve_request(request, &preferred)))
+            .collect();
+        let (variants, asked): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        let solved = family.solve(&opened, platform.architecture, &asked)?;
+        answers.extend(
+            variants
+                .into_iter()
+                .zip(solved)
+                .map(|(variant, solved)| Answer {
+                    variant,
+                    platform,
+                    solved,
+                }),
+        );
     }
-    let packages = merge(chosen, &opened);
+    let images = images(&requests, &answers, context.encodings);
+    let packages = merge(answers, &opened);
     context
         .reporter
         .finish(task, &format!("{} packages", packages.len()));
@@ -119,9 +133,9 @@ pub fn resolve(
     let mut lock = Lock {
         version: LOCK_VERSION,
         generator: env!("CARGO_PKG_VERSION").to_owned(),
-        request: request.digest(),
+        request: Request::digest(&requests),
         epoch,
-        encoding: context.encoding.clone(),
+        images,
         repositories: opened.iter().map(locked_repository).collect(),
         packages,
     };
@@ -137,13 +151,13 @@ pub fn resolve(
         ),
         other => other?,
     }
-    census::take(&mut lock, recipe, family, context.fetcher)?;
+    census::take(&mut lock, recipes, family, context.fetcher)?;
     lock.sort();
     Ok(lock)
 }
 
 /// Whether `lock` answers what the recipe asks now, and rests on keys that the recipe trusts now.
-pub fn is_current(lock: &Lock, recipe: &Recipe, repositories: &[Repository]) -> bool {
+pub fn is_current(lock: &Lock, recipes: &Recipes, repositories: &[Repository]) -> bool {
     let trusted = repositories.iter().all(|repository| {
         lock.repository(&repository.name).is_some_and(|locked| {
             locked
@@ -152,11 +166,71 @@ pub fn is_current(lock: &Lock, recipe: &Recipe, repositories: &[Repository]) -> 
                 .any(|signer| repository.fingerprints.contains(signer))
         })
     });
-    trusted && lock.request == request(recipe, repositories).digest()
+    trusted && lock.request == Request::digest(&requests(recipes, repositories))
 }
 
+/// The choice for one image.
+struct Answer<'a> {
+    variant: &'a VariantName,
+    platform: Platform,
+    solved: Solved,
+}
+
+fn solve_request(request: &Request, preferred: &BTreeMap<String, String>) -> SolveRequest {
+    SolveRequest {
+        packages: request.packages.clone(),
+        optional: request.optional.clone(),
+        drop: request.drop.keys().cloned().collect(),
+        recommends: request.recommends,
+        preferred: preferred.clone(),
+    }
+}
+
+/// What is particular about each image.
+fn images(
+    requests: &BTreeMap<VariantName, Request>,
+    answers: &[Answer<'_>],
+    encodings: &BTreeMap<VariantName, Encoding>,
+) -> Vec<LockedImage> {
+    requests
+        .iter()
+        .filter_map(|(variant, request)| {
+            let encoding = encodings.get(variant)?.clone();
+            let mut dropped: BTreeMap<String, Dropped> = BTreeMap::new();
+            for answer in answers.iter().filter(|answer| answer.variant == variant) {
+                for (name, wanted_by) in &answer.solved.dropped {
+                    dropped
+                        .entry(name.clone())
+                        .or_insert_with(|| Dropped {
+                            reason: request.drop.get(name).cloned().unwrap_or_default(),
+                            wanted_by: BTreeSet::new(),
+                        })
+                        .wanted_by
+                        .extend(wanted_by.iter().cloned());
+                }
+            }
+            Some(LockedImage {
+                variant: variant.clone(),
+                encoding,
+                exclude_paths: request.exclude_paths.clone(),
+                include_paths: request.include_paths.clone(),
+                dropped,
+            })
+        })
+        .collect()
+}
+
+/// The versions that the last lock has on `platform`, of whatever variant: images of one recipe
+/// have the same.
 fn preferred(lock: &Lock, platform: Platform, keep: &Keep) -> BTreeMap<String, String> {
-    lock.packages_of(platform)
+    lock.packages
+        .iter()
+        .filter(|package| {
+            package
+                .platforms
+                .values()
+                .any(|platforms| platforms.contains(&platform))
+        })
         .filter(|package| match keep {
             Keep::All => true,
             Keep::AllBut(moved) => !moved.contains(&package.name),
@@ -166,32 +240,45 @@ fn preferred(lock: &Lock, platform: Platform, keep: &Keep) -> BTreeMap<String, S
         .collect()
 }
 
-/// One entry for each package file, however many platforms it is installed on.
-fn merge(chosen: Vec<(Platform, Chosen)>, opened: &[Opened]) -> Vec<LockedPackage> {
+/// One entry for each package file, however many images have it.
+fn merge(answers: Vec<Answer<'_>>, opened: &[Opened]) -> Vec<LockedPackage> {
     let mut merged: BTreeMap<(String, String, String), LockedPackage> = BTreeMap::new();
-    for (platform, package) in chosen {
-        let key = (
-            package.name.clone(),
-            package.architecture.clone(),
-            package.version.clone(),
-        );
-        let entry = merged.entry(key).or_insert_with(|| LockedPackage {
-            name: package.name,
-            version: package.version,
-            architecture: package.architecture,
-            source: package.source,
-            platforms: BTreeSet::new(),
-            repository: opened[package.repository].repository.name.clone(),
-            path: package.path,
-            size: package.size,
-            sha256: package.sha256,
-            depends: BTreeSet::new(),
-            scripts: BTreeMap::new(),
-        });
-        entry.platforms.insert(platform);
-        entry.depends.extend(package.depends);
+    for answer in answers {
+        for package in answer.solved.packages {
+            let key = (
+                package.name.clone(),
+                package.architecture.clone(),
+                package.version.clone(),
+            );
+            let depends = package.depends.clone();
+            let entry = merged
+                .entry(key)
+                .or_insert_with(|| locked_package(package, opened));
+            entry
+                .platforms
+                .entry(answer.variant.clone())
+                .or_default()
+                .insert(answer.platform);
+            entry.depends.extend(depends);
+        }
     }
     merged.into_values().collect()
+}
+
+fn locked_package(package: Chosen, opened: &[Opened]) -> LockedPackage {
+    LockedPackage {
+        name: package.name,
+        version: package.version,
+        architecture: package.architecture,
+        source: package.source,
+        repository: opened[package.repository].repository.name.clone(),
+        path: package.path,
+        size: package.size,
+        sha256: package.sha256,
+        depends: BTreeSet::new(),
+        platforms: BTreeMap::new(),
+        scripts: BTreeMap::new(),
+    }
 }
 
 fn locked_repository(opened: &Opened) -> LockedRepository {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::family::{self, Repository};
 use crate::lock::Request;
-use crate::recipe::Recipe;
+use crate::recipe::{PathFilters, Recipe, Recipes, VariantName};
 
 /// The packages the layers start from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -45,10 +45,36 @@ pub fn roots(recipe: &Recipe) -> Roots {
     }
 }
 
-/// The resolution request of a recipe, whose digest the lock records.
-pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
+/// The paths that an image of `recipe` is without: the profile's and the recipe's own.
+pub fn filters(recipe: &Recipe) -> PathFilters {
+    let profile = recipe
+        .profile
+        .map(|profile| family::of(recipe).profile(profile, recipe))
+        .unwrap_or_default();
+    PathFilters::new(
+        profile
+            .exclude_paths
+            .into_iter()
+            .chain(recipe.exclude_paths.iter().cloned()),
+        profile
+            .include_paths
+            .into_iter()
+            .chain(recipe.include_paths.iter().cloned()),
+    )
+}
+
+/// The requests of a recipe and its variants, whose digest the lock records.
+pub fn requests(recipes: &Recipes, repositories: &[Repository]) -> BTreeMap<VariantName, Request> {
+    recipes
+        .iter()
+        .map(|recipe| (recipe.variant.clone(), request(recipe, repositories)))
+        .collect()
+}
+
+fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
     let mut packages: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut optional = BTreeSet::new();
+    let mut drop = BTreeMap::new();
     if let Some(profile) = recipe.profile {
         let added = family::of(recipe).profile(profile, recipe);
         packages.extend(
@@ -59,14 +85,23 @@ pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
                 .map(|name| (name, None)),
         );
         optional.extend(added.optional);
+        drop.extend(added.drop);
     }
     for package in &recipe.include {
         packages.insert(package.name.clone(), package.version.clone());
     }
+    drop.extend(recipe.drop.clone());
+    // What the recipe leaves out of the profile's own packages is not asked for either.
+    packages.retain(|name, _| !recipe.drop.contains_key(name));
+    optional.retain(|name| !drop.contains_key(name));
+    let filters = filters(recipe);
     Request {
         platforms: recipe.platforms.iter().copied().collect(),
         packages,
         optional,
+        drop,
+        exclude_paths: filters.excluded().map(ToString::to_string).collect(),
+        include_paths: filters.included().map(ToString::to_string).collect(),
         recommends: recipe.recommends,
         repositories: repositories
             .iter()

@@ -5,7 +5,7 @@ use std::io;
 use crate::deb::archive::Control;
 use crate::epoch::Epoch;
 use crate::platform::Architecture;
-use crate::recipe::IptablesBackend;
+use crate::recipe::{IptablesBackend, PathFilters};
 use crate::tree::{Content, Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
 
 /// Why a rule cannot be applied.
@@ -58,6 +58,8 @@ pub struct Setup<'a> {
     pub epoch: Epoch,
     /// Which iptables the alternatives select.
     pub iptables: IptablesBackend,
+    /// The paths left out of every package.
+    pub filters: &'a PathFilters,
     /// The rule at work, for errors.
     pub rule: &'static str,
 }

@@ -37,6 +37,8 @@ const FIELD_ORDER: &[&str] = &[
 ];
 const ADMIN: &str = "var/lib/dpkg";
 const RULE: &str = "dpkg-database";
+/// Tells dpkg of the paths that are left out, so that later installations leave them out too.
+const FILTERS: &str = "etc/dpkg/dpkg.cfg.d/dindimg";
 
 /// Writes the database for the installed packages.
 ///
@@ -69,6 +71,10 @@ pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
             0o644,
             architecture.as_str(),
         )?;
+    }
+    if setup.has("dpkg") && !setup.filters.is_empty() {
+        let configuration = setup.filters.configuration();
+        setup.write(FILTERS, 0o644, configuration.as_str())?;
     }
     setup.write(&format!("{ADMIN}/info/format"), 0o644, "1\n")?;
     let mut triggers = Triggers::default();

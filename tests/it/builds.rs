@@ -19,7 +19,15 @@ fn digest(
 ) -> String {
     let run = Run::of(
         command
-            .args(["build", "--json", "--quiet", "--locked", "--lock-file"])
+            .args([
+                "build",
+                "--json",
+                "--quiet",
+                "--locked",
+                "--variant",
+                "slim",
+            ])
+            .arg("--lock-file")
             .arg(lock)
             .arg(recipe)
             .args([
@@ -155,6 +163,8 @@ fn both_platforms_are_built_here_and_skopeo_reads_both() {
         "--update".as_ref(),
         "--lock-file".as_ref(),
         lock.as_os_str(),
+        "--variant".as_ref(),
+        "slim".as_ref(),
         "--tag".as_ref(),
         "both".as_ref(),
         "--output".as_ref(),
@@ -203,7 +213,7 @@ fn both_platforms_are_built_here_and_skopeo_reads_both() {
 }
 
 #[test]
-fn a_variant_of_one_suite_shares_the_blobs_below_it() {
+fn images_of_one_suite_share_the_blobs_below_them() {
     let scratch = tempfile::tempdir().expect("temporary directory");
     let lock = kept("locks").join("bookworm-both.lock");
     let build = |name: &str, change: &str| {
@@ -219,6 +229,8 @@ fn a_variant_of_one_suite_shares_the_blobs_below_it() {
         dindimg(&[
             "build".as_ref(),
             path.as_os_str(),
+            "--variant".as_ref(),
+            "default".as_ref(),
             "--platform".as_ref(),
             "linux/amd64".as_ref(),
             "--output".as_ref(),

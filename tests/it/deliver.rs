@@ -120,6 +120,8 @@ fn one_command_pushes_an_image_in_which_docker_run_works() {
         push.env("DINDIMG_CACHE_DIR", kept("cache"));
         push.arg("build").arg(recipe("trixie")).args([
             "--push",
+            "--variant",
+            "default",
             "--offline",
             "--platform",
             "linux/amd64",
@@ -176,7 +178,8 @@ fn an_image_is_loaded_into_either_engine_and_runs() {
         load.env("DINDIMG_CACHE_DIR", kept("cache"));
         load.arg("build")
             .arg(recipe("bookworm"))
-            .args(["--offline", "--platform", "linux/amd64", "--lock-file"])
+            .args(["--variant", "default", "--offline", "--platform"])
+            .args(["linux/amd64", "--lock-file"])
             .arg(&lock);
         load.args([
             "--load",

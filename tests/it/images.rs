@@ -9,17 +9,19 @@ use crate::product::{dindimg, kept, recipe};
 /// The repository that built images are named by.
 pub const REPOSITORY: &str = "localhost/dindimg-test/docker";
 
-/// The docker-archive of the shipped recipe of `suite` for this machine, built once a run.
+/// The docker-archive of a shipped recipe for this machine, built once a run: `bookworm`, or with
+/// a variant `bookworm-slim`.
 ///
 /// The committed lock is not used: mirrors drop superseded versions, and a test has to work months
 /// after the lock was made.
-pub fn built_image(suite: &str) -> PathBuf {
+pub fn built_image(image: &str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(suite) {
+    if let Some(path) = built.get(image) {
         return path.clone();
     }
-    let archive = kept("images").join(format!("{suite}.tar"));
+    let archive = kept("images").join(format!("{image}.tar"));
+    let (suite, variant) = image.split_once('-').unwrap_or((image, "default"));
     let lock = kept("locks").join(format!("{suite}.lock"));
     let platform = format!(
         "linux/{}",
@@ -37,6 +39,8 @@ pub fn built_image(suite: &str) -> PathBuf {
         "--allow-expired".as_ref(),
         "--lock-file".as_ref(),
         lock.as_os_str(),
+        "--variant".as_ref(),
+        variant.as_ref(),
         "--platform".as_ref(),
         platform.as_ref(),
         "--repository".as_ref(),
@@ -45,6 +49,6 @@ pub fn built_image(suite: &str) -> PathBuf {
         format!("docker-archive:{}", archive.display()).as_ref(),
     ])
     .good();
-    built.insert(suite.to_owned(), archive.clone());
+    built.insert(image.to_owned(), archive.clone());
     archive
 }

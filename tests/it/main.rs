@@ -24,3 +24,4 @@ mod support;
 mod tampering;
 mod trees;
 mod trust;
+mod variants;

@@ -96,6 +96,16 @@ fn every_suite_holds_on_docker_and_nothing_is_left() {
     });
 }
 
+/// What is dropped and excluded there is nothing that the daemon needs.
+#[test]
+fn every_slim_image_holds_on_docker() {
+    in_turn(|| {
+        for suite in SUITES {
+            all_checks_hold(engines::docker(), &format!("{suite}-slim"));
+        }
+    });
+}
+
 #[test]
 fn every_suite_holds_on_podman_and_nothing_is_left() {
     in_turn(|| {

@@ -181,9 +181,10 @@ fn the_last_release_file_of_buster_verifies_at_the_time_of_its_signatures() {
 fn the_buster_recipe_trusts_exactly_the_last_release_file() {
     let Some(bytes) = fixture(BUSTER) else { return };
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/buster.toml");
-    let recipe = dindimg::recipe::load(&path).expect("the recipe");
-    let repositories = dindimg::family::of(&recipe)
-        .repositories(&recipe, &Default::default())
+    let recipes = dindimg::recipe::load(&path).expect("the recipe");
+    let recipe = recipes.default();
+    let repositories = dindimg::family::of(recipe)
+        .repositories(recipe, &Default::default())
         .expect("repositories");
     let main = &repositories[0];
     assert_eq!((main.suite.as_str(), main.archived), ("buster", true));

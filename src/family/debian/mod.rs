@@ -4,6 +4,7 @@ mod open;
 mod profile;
 mod select;
 mod sources;
+mod userland;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,8 +17,8 @@ use crate::platform::Architecture;
 use crate::recipe::{Profile, Recipe};
 
 use super::{
-    Chosen, Family, FamilyError, Mirrors, OpenContext, Opened, ProfilePackages, Repository,
-    SolveRequest,
+    Family, FamilyError, Mirrors, OpenContext, Opened, ProfilePackages, Repository, SolveRequest,
+    Solved,
 };
 
 /// See the module.
@@ -50,8 +51,13 @@ impl Family for Debian {
         open::open(repositories, architectures, context)
     }
 
-    fn solve(&self, opened: &[Opened], request: &SolveRequest) -> Result<Vec<Chosen>, FamilyError> {
-        select::solve(opened, request)
+    fn solve(
+        &self,
+        opened: &[Opened],
+        architecture: Architecture,
+        requests: &[SolveRequest],
+    ) -> Result<Vec<Solved>, FamilyError> {
+        select::solve(opened, architecture, requests)
     }
 
     fn control(&self, package: File) -> Result<Control, DebError> {

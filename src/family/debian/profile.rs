@@ -1,8 +1,9 @@
 //! The packages that profiles add on Debian.
 
-use crate::recipe::{InitKind, Profile, Recipe};
+use crate::recipe::{InitKind, PathPattern, Profile, Recipe, Userland};
 
 use super::super::ProfilePackages;
+use super::userland;
 
 /// What the daemon, its tools and the guest runtime need, and nothing else. Boot-tested by
 /// removing packages one at a time.
@@ -36,24 +37,62 @@ const DIND_OPTIONAL: &[&str] = &["docker-cli", "usr-is-merged"];
 
 /// The packages of `profile`.
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    match profile {
-        Profile::Dind => {
-            let mut engine: Vec<String> = owned(DIND_ENGINE);
-            engine.push(
-                match recipe.init {
-                    InitKind::Tini => "tini",
-                    InitKind::DumbInit => "dumb-init",
-                    InitKind::Catatonit => "catatonit",
-                }
-                .to_owned(),
-            );
-            ProfilePackages {
-                base: owned(DIND_BASE),
-                engine,
-                optional: owned(DIND_OPTIONAL),
-                engine_package: "docker.io".to_owned(),
-            }
+    let Profile::Dind = profile;
+    let mut packages = ProfilePackages {
+        base: owned(DIND_BASE),
+        engine: owned(DIND_ENGINE),
+        optional: owned(DIND_OPTIONAL),
+        engine_package: "docker.io".to_owned(),
+        exclude_paths: patterns(userland::NEVER),
+        ..ProfilePackages::default()
+    };
+    let init = match recipe.init {
+        InitKind::Tini => "tini",
+        InitKind::DumbInit => "dumb-init",
+        InitKind::Catatonit => "catatonit",
+    };
+    packages.engine.push(init.to_owned());
+    match recipe.userland {
+        Userland::Standard => {
+            packages.base.extend(owned(userland::STANDARD));
+            packages.optional.extend(owned(userland::STANDARD_OPTIONAL));
+        }
+        Userland::Slim => {
+            let wanted = |name: &str| recipe.include.iter().any(|package| package.name == name);
+            packages.drop = userland::SLIM_DROPS
+                .iter()
+                .filter(|(name, _)| !wanted(name))
+                .map(|(name, reason)| ((*name).to_owned(), (*reason).to_owned()))
+                .collect();
+            packages
+                .exclude_paths
+                .extend(patterns(userland::SLIM_EXCLUDE));
+            packages.include_paths = patterns(userland::SLIM_INCLUDE);
+        }
+    }
+    packages
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn patterns(texts: &[&str]) -> Vec<PathPattern> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_of_a_userland_is_one() {
+        for texts in [
+            userland::NEVER,
+            userland::SLIM_EXCLUDE,
+            userland::SLIM_INCLUDE,
+        ] {
+            assert_eq!(patterns(texts).len(), texts.len());
         }
     }
 }

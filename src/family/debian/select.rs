@@ -7,14 +7,19 @@ use rayon::prelude::*;
 use crate::deb::packages::{PackageRecord, parse_index};
 use crate::deb::provider::{PackageSpec, Request, Universe};
 use crate::deb::version::Version;
+use crate::platform::Architecture;
 
-use super::super::{Chosen, FamilyError, Opened, SolveRequest};
+use super::super::{Chosen, FamilyError, Opened, SolveRequest, Solved};
 
-/// Solves `request` over the indexes of `opened`.
-pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Chosen>, FamilyError> {
+/// Solves each of `requests` over the indexes of `opened`, which are read once.
+pub(super) fn solve(
+    opened: &[Opened],
+    architecture: Architecture,
+    requests: &[SolveRequest],
+) -> Result<Vec<Solved>, FamilyError> {
     let mut parsed: Vec<(usize, &Opened, &Vec<u8>)> = Vec::new();
     for (position, opened) in opened.iter().enumerate() {
-        let indexes = opened.indexes.get(&request.architecture);
+        let indexes = opened.indexes.get(&architecture);
         parsed.extend(
             indexes
                 .into_iter()
@@ -29,7 +34,7 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
                 subject: format!(
                     "Packages of {} for {}",
                     opened.repository.name,
-                    request.architecture.debian()
+                    architecture.debian()
                 ),
                 message: error.to_string(),
             })?;
@@ -41,6 +46,17 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
     for (position, priority, records) in parsed {
         universe.add_index(position, priority, records);
     }
+    requests
+        .iter()
+        .map(|request| solve_one(&universe, architecture, request))
+        .collect()
+}
+
+fn solve_one(
+    universe: &Universe,
+    architecture: Architecture,
+    request: &SolveRequest,
+) -> Result<Solved, FamilyError> {
     let mut include = Vec::new();
     for (name, version) in &request.packages {
         include.push(PackageSpec {
@@ -66,9 +82,9 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
     }
     let request = Request {
         origin: "the recipe".to_owned(),
-        architecture: request.architecture,
+        architecture,
         include,
-        drop: Default::default(),
+        drop: request.drop.clone(),
         recommends: request.recommends,
         pins: BTreeMap::new(),
         locked,
@@ -76,7 +92,7 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
     let selection = universe
         .solve(&request)
         .map_err(|error| FamilyError::Unsatisfiable(error.to_string()))?;
-    Ok(selection
+    let packages = selection
         .packages
         .into_iter()
         .map(|selected| {
@@ -93,7 +109,11 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
                 depends: selected.depends,
             }
         })
-        .collect())
+        .collect();
+    Ok(Solved {
+        packages,
+        dropped: selection.dropped,
+    })
 }
 
 fn parse_version(name: &str, text: &str) -> Result<Version, FamilyError> {

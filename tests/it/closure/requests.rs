@@ -2,10 +2,11 @@
 
 /// What the shipped recipe of `suite` asks for, its optional packages as far as the suite has them.
 pub fn recipe(suite: &str) -> String {
-    let recipe = dindimg::recipe::load(&crate::product::recipe(suite)).expect("a recipe");
+    let recipes = dindimg::recipe::load(&crate::product::recipe(suite)).expect("a recipe");
+    let recipe = recipes.default();
     let text = std::fs::read_to_string(recipe.path.with_extension("lock")).expect("its lock");
     let lock = dindimg::lock::parse(&text).expect("a lock");
-    let request = dindimg::resolve::request(&recipe, &[]);
+    let request = &dindimg::resolve::requests(&recipes, &[])[&recipe.variant];
     let there = |name: &&String| lock.packages.iter().any(|package| package.name == **name);
     let optional = request.optional.iter().filter(there);
     request

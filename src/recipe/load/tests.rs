@@ -1,0 +1,248 @@
+use super::*;
+
+struct Files(BTreeMap<&'static str, &'static str>);
+
+impl Source for Files {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        self.0
+            .get(path.to_str().unwrap_or_default())
+            .map(|text| text.as_bytes().to_vec())
+            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+}
+
+fn files(list: &[(&'static str, &'static str)]) -> Files {
+    Files(list.iter().copied().collect())
+}
+
+fn load_text(text: &'static str) -> Result<Recipe, String> {
+    load_from(Path::new("r/a.toml"), &files(&[("r/a.toml", text)]))
+        .map(|recipes| recipes.default().clone())
+        .map_err(|e| e.to_string())
+}
+
+const SMALL: &str = "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"bookworm\"\n";
+
+#[test]
+fn the_smallest_recipe_is_complete() {
+    let recipe = load_text(SMALL).expect("valid");
+    assert_eq!(recipe.name, "a");
+    assert_eq!(recipe.platforms[0].to_string(), "linux/amd64");
+    assert_eq!(recipe.iptables, IptablesBackend::Legacy);
+    assert!(recipe.debian.security && recipe.debian.check_valid_until);
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_its_line_and_the_nearest_key() {
+    let error = load_text("schema = 1\n[iptables]\nbackand = \"nft\"\n").expect_err("unknown");
+    assert!(
+        error.contains("unknown key `backand` in [iptables]; did you mean `backend`?"),
+        "{error}"
+    );
+    assert!(error.contains("r/a.toml:3:1"), "{error}");
+    assert!(error.contains("backand = \"nft\""), "{error}");
+}
+
+#[test]
+fn a_wrong_word_is_shown_with_the_choices() {
+    let error = load_text("schema = 1\n[iptables]\nbackend = \"legcy\"\n").expect_err("unknown");
+    assert!(
+        error.contains("one of legacy, nft, auto); did you mean `legacy`?"),
+        "{error}"
+    );
+    assert!(error.contains("r/a.toml:3:11"), "{error}");
+}
+
+#[test]
+fn an_unknown_key_in_an_array_of_tables_is_found() {
+    let error = load_text("schema = 1\n[[debian.repository]]\nname = \"x\"\nsuit = \"y\"\n")
+        .expect_err("unknown");
+    assert!(
+        error.contains("`suit` in [debian.repository]; did you mean `suite`?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn extending_replaces_what_it_names_and_keeps_the_rest() {
+    let source = files(&[
+        (
+            "r/a.toml",
+            "extends = \"base.toml\"\n[debian]\nmirrors = [\"http://m/d\"]\n",
+        ),
+        (
+            "r/base.toml",
+            "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"trixie\"\nupdates = false\n",
+        ),
+    ]);
+    let recipes = load_from(Path::new("r/a.toml"), &source).expect("valid");
+    let recipe = recipes.default();
+    assert_eq!(recipe.debian.suite.as_str(), "trixie");
+    assert_eq!(recipe.debian.mirrors[0].as_str(), "http://m/d");
+    assert!(!recipe.debian.updates);
+}
+
+#[test]
+fn a_recipe_that_extends_itself_is_refused() {
+    let source = files(&[
+        ("r/a.toml", "extends = \"b.toml\"\n"),
+        ("r/b.toml", "extends = \"a.toml\"\n"),
+    ]);
+    let error = load_from(Path::new("r/a.toml"), &source)
+        .expect_err("loop")
+        .to_string();
+    assert!(error.contains("leads back to itself"), "{error}");
+}
+
+#[test]
+fn an_empty_recipe_says_what_it_needs() {
+    assert!(load_text("").expect_err("empty").contains("schema = 1"));
+    assert!(
+        load_text("schema = 1\n")
+            .expect_err("no suite")
+            .contains("[debian]")
+    );
+    assert!(
+        load_text("schema = 9\n")
+            .expect_err("future")
+            .contains("schema is 9")
+    );
+    let nothing = load_text("schema = 1\n[debian]\nsuite = \"sid\"\n").expect_err("nothing");
+    assert!(nothing.contains("nothing to install"), "{nothing}");
+}
+
+#[test]
+fn a_link_out_of_the_recipes_root_is_refused() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let root = dir.path().join("recipes");
+    std::fs::create_dir(&root).expect("directory");
+    std::fs::write(dir.path().join("outside.toml"), SMALL).expect("file");
+    std::os::unix::fs::symlink("../outside.toml", root.join("link.toml")).expect("link");
+    std::fs::write(root.join("a.toml"), "extends = \"link.toml\"\n").expect("file");
+    let error = load(&root.join("a.toml")).expect_err("outside").to_string();
+    assert!(error.contains("leads out of"), "{error}");
+}
+
+const VARIANTS: &str = r#"
+schema = 1
+profile = "dind"
+[image]
+tags = ["{{suite}}", "latest"]
+[debian]
+suite = "bookworm"
+[env]
+A = "1"
+[[variant]]
+name = "slim"
+[variant.packages]
+userland = "slim"
+drop = { lsb-base = "no init script is run" }
+[[variant]]
+name = "nft"
+[variant.image]
+tags = ["nft"]
+[variant.iptables]
+backend = "nft"
+[variant.env]
+A = "2"
+"#;
+
+#[test]
+fn a_variant_replaces_what_it_names_and_ends_names_and_tags() {
+    let source = files(&[("r/a.toml", VARIANTS)]);
+    let recipes = load_from(Path::new("r/a.toml"), &source).expect("valid");
+    let all: Vec<&Recipe> = recipes.iter().collect();
+    let [default, slim, nft] = all[..] else {
+        panic!("three images");
+    };
+    assert_eq!(
+        (default.name.as_str(), default.variant.as_str()),
+        ("a", "default")
+    );
+    assert_eq!(default.userland, Userland::Standard);
+    assert_eq!(
+        (slim.name.as_str(), slim.variant.as_str()),
+        ("a-slim", "slim")
+    );
+    assert_eq!(slim.userland, Userland::Slim);
+    assert_eq!(slim.tags, ["{{suite}}-slim", "latest-slim"]);
+    assert_eq!(slim.drop["lsb-base"], "no init script is run");
+    assert_eq!(nft.tags, ["nft"]);
+    assert_eq!(
+        (nft.iptables, nft.env["A"].as_str()),
+        (IptablesBackend::Nft, "2")
+    );
+    assert_eq!(default.env["A"], "1");
+}
+
+#[test]
+fn variants_are_extended_by_name_and_selected_by_name() {
+    let source = files(&[
+        ("r/base.toml", VARIANTS),
+        (
+            "r/a.toml",
+            "extends = \"base.toml\"\n[[variant]]\nname = \"own\"\n[[variant]]\nname = \"slim\"\n[variant.env]\nB = \"3\"\n[env]\nA = \"9\"\n",
+        ),
+    ]);
+    let recipes = load_from(Path::new("r/a.toml"), &source).expect("valid");
+    let names: Vec<&str> = recipes
+        .iter()
+        .map(|recipe| recipe.variant.as_str())
+        .collect();
+    assert_eq!(names, ["default", "slim", "nft", "own"]);
+    let slim = recipes
+        .select(&["slim".parse().expect("a name")])
+        .expect("known");
+    assert_eq!(slim.len(), 1);
+    assert_eq!(slim[0].userland, Userland::Slim);
+    assert_eq!(
+        (slim[0].env["A"].as_str(), slim[0].env["B"].as_str()),
+        ("9", "3")
+    );
+    let error = recipes
+        .select(&["slin".parse().expect("a name")])
+        .expect_err("unknown")
+        .to_string();
+    assert!(
+        error.contains("(one of default, slim, nft, own); did you mean `slim`?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_variant_named_twice_or_like_the_recipe_itself_is_refused() {
+    let twice = load_text(
+        "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"sid\"\n[[variant]]\nname = \"a\"\n[[variant]]\nname = \"a\"\n",
+    );
+    assert!(
+        twice
+            .expect_err("twice")
+            .contains("variant `a` is there twice")
+    );
+    let taken = load_text(
+        "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"sid\"\n[[variant]]\nname = \"default\"\n",
+    );
+    assert!(taken.expect_err("taken").contains("is the recipe itself"));
+    let distribution = load_text(
+        "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"sid\"\n[[variant]]\nname = \"a\"\n[variant.debian]\nsuite = \"trixie\"\n",
+    );
+    assert!(
+        distribution
+            .expect_err("another suite")
+            .contains("unknown key `debian` in [variant]")
+    );
+}
+
+#[test]
+fn a_dropped_package_needs_a_reason_and_is_not_asked_for() {
+    let recipe = |packages: &str| -> String {
+        let text = format!("{SMALL}[packages]\n{packages}\n");
+        load_text(text.leak()).expect_err("wrong")
+    };
+    assert!(recipe("drop = { dpkg = \" \" }").contains("gives no reason"));
+    assert!(
+        recipe("drop = { git = \"x\" }\ninclude = [\"git\"]").contains("remove one of the two")
+    );
+    assert!(recipe("drop = { \"git=1\" = \"x\" }").contains("takes no version"));
+    assert!(recipe("exclude-paths = [\"usr/share\"]").contains("not an absolute path"));
+}
