@@ -1,6 +1,7 @@
 //! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
+mod archive;
 mod builds;
 mod closure;
 mod cutting_proxy;
@@ -18,6 +19,7 @@ mod product;
 mod push;
 mod push_faults;
 mod readers;
+mod signed;
 mod small_image;
 mod smoke;
 mod support;
