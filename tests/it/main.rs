@@ -3,6 +3,7 @@
 
 mod archive;
 mod builds;
+mod buster;
 mod closure;
 mod cutting_proxy;
 mod deliver;
