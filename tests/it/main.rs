@@ -1,7 +1,9 @@
 //! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
+mod archive;
 mod builds;
+mod buster;
 mod closure;
 mod cutting_proxy;
 mod deliver;
@@ -18,6 +20,7 @@ mod product;
 mod push;
 mod push_faults;
 mod readers;
+mod signed;
 mod small_image;
 mod smoke;
 mod support;

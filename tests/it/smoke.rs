@@ -74,7 +74,7 @@ fn all_checks_hold(private: &Engine, suite: &str) {
 /// One test at a time: the checks measure times, and a run's leftovers are looked for by label.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-fn in_turn(test: impl FnOnce()) {
+pub fn in_turn(test: impl FnOnce()) {
     let _turn = TURN
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -105,6 +105,7 @@ fn signed_release(
         context
             .fetcher
             .document(&place(name), DOCUMENT_LIMIT, validity)
+            .map_err(FamilyError::from)
     };
     let inline = |validity| -> Result<Verified, FamilyError> {
         let document = get("InRelease", validity)?;
@@ -114,7 +115,12 @@ fn signed_release(
         Err(FamilyError::Fetch(FetchError::NotFound { .. })) => {
             let release =
                 get("Release", Validity::Conditional).map_err(|error| absent(repository, error))?;
-            let signature = get("Release.gpg", Validity::Conditional)?;
+            let signature = match get("Release.gpg", Validity::Conditional) {
+                Err(FamilyError::Fetch(FetchError::NotFound { .. })) => {
+                    return Err(TrustError::Unsigned { file: release.url }.into());
+                }
+                other => other?,
+            };
             verify_detached(&release.url, &release.bytes, &signature.bytes, &keyring, at)?
         }
         // The copy in the cache may be the damaged one: ask once for the whole document.
@@ -128,14 +134,14 @@ fn signed_release(
     Ok((verified, release))
 }
 
-fn absent(repository: &Repository, error: FetchError) -> FamilyError {
+fn absent(repository: &Repository, error: FamilyError) -> FamilyError {
     match error {
-        FetchError::NotFound { urls } => FamilyError::Recipe(format!(
+        FamilyError::Fetch(FetchError::NotFound { urls }) => FamilyError::Recipe(format!(
             "suite `{}` has no InRelease and no Release; check its name, or switch it off with `updates = false` or `security = false`; asked for: {}",
             repository.suite,
             urls.join(", "),
         )),
-        other => other.into(),
+        other => other,
     }
 }
 
