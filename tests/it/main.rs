@@ -4,12 +4,14 @@
 mod builds;
 mod closure;
 mod cutting_proxy;
+mod deb_builder;
 mod deliver;
 mod docker_registry;
 mod engines;
 mod fake_registry;
 mod fetch;
 mod guest;
+mod hostile;
 mod images;
 mod input;
 mod keys;
