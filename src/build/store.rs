@@ -112,8 +112,12 @@ pub(super) fn read_note<T: DeserializeOwned>(
     if entry.file.read_to_end(&mut bytes).is_err() {
         return Ok(None);
     }
-    // A note of another form is as good as none: the entry is made again.
-    Ok(serde_json::from_slice(&bytes).ok())
+    let note = serde_json::from_slice(&bytes).ok();
+    if note.is_none() {
+        // A note of another form is as good as none: the entry is made again.
+        cache.forget_derived(kind, &note_key(key))?;
+    }
+    Ok(note)
 }
 
 /// Keeps a note beside a derived entry.

@@ -1,8 +1,9 @@
 //! Exit codes, a public table: scripts branch on them.
 
 use crate::build::BuildError;
+use crate::deb::archive::DebError;
 use crate::family::FamilyError;
-use crate::fetch::FetchError;
+use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
 use crate::registry::{ReferenceError, RegistryError};
 use crate::resolve::ResolveError;
@@ -84,13 +85,25 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = error.downcast_ref::<ResolveError>() {
         return resolve(error);
     }
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return within(error);
+    }
     error.downcast_ref::<FetchError>().map(fetch)
+}
+
+/// The cache's error that an I/O error carries: of a stream into or out of the cache.
+fn within(error: &std::io::Error) -> Option<u8> {
+    error.get_ref()?.downcast_ref().map(cached)
 }
 
 fn build(error: &BuildError) -> Option<u8> {
     match error {
         BuildError::Resolve(error) => resolve(error),
         BuildError::Fetch(error) => Some(fetch(error)),
+        BuildError::Package {
+            source: DebError::Io { source, .. },
+            ..
+        } => within(source).or(Some(TRUST)),
         BuildError::Package { .. } | BuildError::Payload { .. } | BuildError::Identity { .. } => {
             Some(TRUST)
         }
@@ -128,18 +141,21 @@ fn registry(error: &RegistryError) -> u8 {
 }
 
 fn fetch(error: &FetchError) -> u8 {
-    use crate::fetch::CacheError;
     match error {
-        FetchError::Cache(
-            CacheError::Altered { .. }
-            | CacheError::Mismatch { .. }
-            | CacheError::Ambiguous { .. }
-            | CacheError::Unsafe { .. },
-        ) => TRUST,
-        FetchError::Cache(_) => FAILURE,
+        FetchError::Cache(error) => cached(error),
         FetchError::Failed { failures } if failures.iter().any(|failure| failure.untrusted()) => {
             TRUST
         }
         _ => NETWORK,
+    }
+}
+
+fn cached(error: &CacheError) -> u8 {
+    match error {
+        CacheError::Altered { .. }
+        | CacheError::Mismatch { .. }
+        | CacheError::Ambiguous { .. }
+        | CacheError::Unsafe { .. } => TRUST,
+        _ => FAILURE,
     }
 }

@@ -4,23 +4,15 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
-use liblzma::read::XzDecoder;
+use super::ar::Members;
+use super::decompress::{DecompressError, decompress};
+use super::release::IndexCompression as Codec;
 
 /// Most bytes a decoded control archive may have. The largest known, of `linux-image` packages
 /// and `ca-certificates`, stay below 2 MiB.
 pub const CONTROL_LIMIT: u64 = 16 << 20;
 /// Most bytes a decoded payload may have. Debian's largest packages unpack to about 5 GiB.
 pub const PAYLOAD_LIMIT: u64 = 8 << 30;
-/// Most bytes one compressed byte may decode to, once [`RATIO_FLOOR`] is passed. xz reaches about
-/// 7000 on zeros; real payloads stay below 100.
-pub const RATIO_LIMIT: u64 = 1000;
-/// Decoded bytes below which the ratio is not judged: small sparse files compress extremely well.
-pub const RATIO_FLOOR: u64 = 64 << 20;
-/// Memory an xz stream may ask for, in bytes: dpkg-deb's own limit follows `xz -9`, 65 MiB.
-const XZ_MEMORY_LIMIT: u64 = 128 << 20;
-/// Bytes decoded per step.
-const STEP: usize = 128 << 10;
-
 /// Why a `.deb` cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DebError {
@@ -39,14 +31,12 @@ pub enum DebError {
     #[error("`{0}` has a compression this version cannot read (gz, xz, zst or none)")]
     Compression(String),
     /// A stream decodes to more than is plausible.
-    #[error(
-        "`{member}` decodes to more than {limit}; the package is refused as a decompression bomb"
-    )]
+    #[error("`{member}`: {source}; the package is refused")]
     TooLarge {
         /// The member.
         member: String,
-        /// The limit in words.
-        limit: String,
+        /// The limit.
+        source: DecompressError,
     },
 }
 
@@ -82,53 +72,55 @@ impl Control {
 /// Reads a `.deb` from `package`, writes its decoded payload tar to `spool` and returns its
 /// control files.
 pub fn unpack(package: impl Read, spool: &mut impl Write) -> Result<Control, DebError> {
-    let mut archive = ar::Archive::new(package);
-    let mut control = None;
-    let mut position = 0;
-    while let Some(entry) = archive.next_entry() {
-        let mut entry = entry.map_err(|source| io_error("archive", source))?;
-        let name = String::from_utf8_lossy(entry.header().identifier())
-            .trim_end_matches('/')
-            .to_owned();
-        let size = entry.header().size();
-        match (position, name.as_str()) {
-            (0, "debian-binary") => check_format(&mut entry)?,
-            // deb(5): unknown members whose names start with an underscore are skipped.
-            (_, name) if position > 0 && name.starts_with('_') => continue,
-            (1, name) if name.starts_with("control.tar") => {
-                control = Some(read_control(name, &mut entry, size)?);
+    let (mut members, control) = up_to_control(package)?;
+    while let Some(member) = members.next()? {
+        match member.name.as_str() {
+            name if is_skipped(name) => {}
+            name if name.starts_with("data.tar") => {
+                decode(name, &mut members, PAYLOAD_LIMIT, spool)?;
+                return Ok(control);
             }
-            (2, name) if name.starts_with("data.tar") => {
-                decode(name, &mut entry, size, PAYLOAD_LIMIT, spool)?;
-                return control.ok_or_else(|| DebError::Structure("no control archive".to_owned()));
-            }
-            _ => {
-                return Err(DebError::Structure(format!(
-                    "unexpected member `{name}` at position {position}"
-                )));
-            }
+            name => return Err(unexpected(name)),
         }
-        position += 1;
     }
     Err(DebError::Structure("it ends before its payload".to_owned()))
 }
 
 /// Reads only the control files of a `.deb`, without decoding its payload.
 pub fn control(package: impl Read) -> Result<Control, DebError> {
-    let mut archive = ar::Archive::new(package);
-    while let Some(entry) = archive.next_entry() {
-        let mut entry = entry.map_err(|source| io_error("archive", source))?;
-        let name = String::from_utf8_lossy(entry.header().identifier())
-            .trim_end_matches('/')
-            .to_owned();
-        let size = entry.header().size();
-        if name == "debian-binary" {
-            check_format(&mut entry)?;
-        } else if name.starts_with("control.tar") {
-            return read_control(&name, &mut entry, size);
+    up_to_control(package).map(|(_, control)| control)
+}
+
+/// Reads the format and the control archive; the rest follows in the members given back.
+fn up_to_control<R: Read>(package: R) -> Result<(Members<R>, Control), DebError> {
+    let mut members = Members::open(package)?;
+    match members.next()? {
+        Some(member) if member.name == "debian-binary" => check_format(&mut members)?,
+        Some(member) => return Err(unexpected(&member.name)),
+        None => return Err(DebError::Structure("it is empty".to_owned())),
+    }
+    while let Some(member) = members.next()? {
+        match member.name.as_str() {
+            name if is_skipped(name) => {}
+            name if name.starts_with("control.tar") => {
+                let control = read_control(name, &mut members)?;
+                return Ok((members, control));
+            }
+            name => return Err(unexpected(name)),
         }
     }
     Err(DebError::Structure("no control archive".to_owned()))
+}
+
+/// deb(5): unknown members whose names start with an underscore are skipped.
+fn is_skipped(name: &str) -> bool {
+    name.starts_with('_')
+}
+
+fn unexpected(name: &str) -> DebError {
+    DebError::Structure(format!(
+        "unexpected member {name:?}; dpkg expects debian-binary, control.tar and data.tar"
+    ))
 }
 
 fn io_error(member: &str, source: io::Error) -> DebError {
@@ -154,23 +146,41 @@ fn check_format(entry: &mut impl Read) -> Result<(), DebError> {
     }
 }
 
-fn read_control(name: &str, entry: &mut impl Read, size: u64) -> Result<Control, DebError> {
+/// Reads the control files. As in dpkg there are plain files only; a name that is there twice, or
+/// a script that is a link, would leave open which content counts.
+fn read_control(name: &str, entry: &mut impl Read) -> Result<Control, DebError> {
     let mut tar = Vec::new();
-    decode(name, entry, size, CONTROL_LIMIT, &mut tar)?;
+    decode(name, entry, CONTROL_LIMIT, &mut tar)?;
     let mut files = BTreeMap::new();
     let mut archive = tar::Archive::new(tar.as_slice());
     let fail = |source| io_error(name, source);
+    let refuse = |path: &str, what: &str| {
+        Err(DebError::Structure(format!(
+            "{name} holds {path:?}, {what}"
+        )))
+    };
     for file in archive.entries().map_err(fail)? {
         let mut file = file.map_err(fail)?;
-        if !file.header().entry_type().is_file() {
-            continue;
-        }
         let path = String::from_utf8_lossy(&file.path_bytes())
             .trim_start_matches("./")
             .to_owned();
+        if file.header().entry_type().is_dir() && matches!(path.as_str(), "" | ".") {
+            continue;
+        }
+        if path.is_empty() || path == ".." || path.contains(['/', '\0', '\n']) {
+            return refuse(&path, "which is no name of a control file");
+        }
+        if !file.header().entry_type().is_file() {
+            return refuse(&path, "which is no plain file");
+        }
         let mut content = Vec::new();
         file.read_to_end(&mut content).map_err(fail)?;
-        files.insert(path, content);
+        if content.len() as u64 != file.size() {
+            return refuse(&path, "which is cut off before its end");
+        }
+        if files.insert(path.clone(), content).is_some() {
+            return refuse(&path, "twice");
+        }
     }
     if files.contains_key("control") {
         Ok(Control { files })
@@ -183,45 +193,23 @@ fn read_control(name: &str, entry: &mut impl Read, size: u64) -> Result<Control,
 fn decode(
     name: &str,
     member: &mut impl Read,
-    size: u64,
     limit: u64,
     out: &mut impl Write,
 ) -> Result<(), DebError> {
-    let fail = |source| io_error(name, source);
-    let mut decoder: Box<dyn Read + '_> = match name.split_once(".tar").map(|(_, suffix)| suffix) {
-        Some("") => Box::new(member),
-        Some(".gz") => Box::new(flate2::read::MultiGzDecoder::new(member)),
-        Some(".xz") => Box::new(XzDecoder::new_stream(
-            member,
-            liblzma::stream::Stream::new_stream_decoder(
-                XZ_MEMORY_LIMIT,
-                liblzma::stream::CONCATENATED,
-            )
-            .map_err(|error| fail(error.into()))?,
-        )),
-        Some(".zst") => Box::new(zstd::stream::read::Decoder::new(member).map_err(fail)?),
+    let codec = match name.split_once(".tar").map(|(_, suffix)| suffix) {
+        Some("") => Codec::None,
+        Some(".gz") => Codec::Gzip,
+        Some(".xz") => Codec::Xz,
+        Some(".zst") => Codec::Zstd,
         _ => return Err(DebError::Compression(name.to_owned())),
     };
-    let mut buffer = vec![0; STEP];
-    let mut total = 0;
-    loop {
-        let n = decoder.read(&mut buffer).map_err(fail)?;
-        if n == 0 {
-            return Ok(());
-        }
-        total += n as u64;
-        let too_large = |limit: String| DebError::TooLarge {
+    decompress(codec, member, limit, out).map_err(|error| match error {
+        DecompressError::Io(source) => io_error(name, source),
+        source => DebError::TooLarge {
             member: name.to_owned(),
-            limit,
-        };
-        if total > limit {
-            return Err(too_large(format!("{limit} bytes")));
-        }
-        if total > RATIO_FLOOR && total / RATIO_LIMIT > size {
-            return Err(too_large(format!("{RATIO_LIMIT} times its {size} bytes")));
-        }
-        out.write_all(&buffer[..n]).map_err(fail)?;
-    }
+            source,
+        },
+    })
 }
 
 #[cfg(test)]
@@ -242,12 +230,15 @@ mod tests {
     }
 
     fn deb(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut builder = ar::Builder::new(Vec::new());
+        let mut archive = b"!<arch>\n".to_vec();
         for (name, content) in members {
-            let header = ar::Header::new(name.as_bytes().to_vec(), content.len() as u64);
-            builder.append(&header, *content).expect("in memory");
+            let size = content.len();
+            let header = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644);
+            archive.extend(header.into_bytes());
+            archive.extend_from_slice(content);
+            archive.extend(b"\n".iter().take(size % 2));
         }
-        builder.into_inner().expect("in memory")
+        archive
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -319,7 +310,7 @@ mod tests {
         let package = deb(&[FORMAT, ("control.tar.xz", &xz(&zeros))]);
         let error = unpack(package.as_slice(), &mut io::sink()).expect_err("too large");
         assert!(matches!(error, DebError::TooLarge { .. }), "{error}");
-        let huge = zstd::encode_all(io::repeat(0).take(RATIO_FLOOR * 3), 1).expect("in memory");
+        let huge = zstd::encode_all(io::repeat(0).take(3 * (64 << 20)), 1).expect("in memory");
         let control = tar_of(&[("./control", b"Package: x\n")]);
         let package = deb(&[FORMAT, ("control.tar", &control), ("data.tar.zst", &huge)]);
         let error = unpack(package.as_slice(), &mut io::sink()).expect_err("too large");

@@ -1,7 +1,9 @@
 //! Formats of the Debian family: parsers over bytes, version order, signatures. Nothing here
 //! fetches or writes.
 
+mod ar;
 pub mod archive;
+pub mod decompress;
 pub mod freshness;
 pub mod keys;
 pub mod openpgp;

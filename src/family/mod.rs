@@ -144,6 +144,9 @@ pub struct ProfilePackages {
     pub engine_package: String,
     /// Packages left out although others depend on them, with the reasons.
     pub drop: BTreeMap<String, String>,
+    /// Those of `drop` that other packages use at run time and not only while they are installed:
+    /// a package that a recipe adds may miss them.
+    pub run_time_drops: BTreeSet<String>,
     /// Paths left out of every package.
     pub exclude_paths: Vec<PathPattern>,
     /// Paths kept although excluded.

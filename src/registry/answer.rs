@@ -207,7 +207,8 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-fn describe_body(status: StatusCode, body: &[u8]) -> String {
+/// What the body of an error says, in one line.
+pub(super) fn describe_body(status: StatusCode, body: &[u8]) -> String {
     if let Ok(envelope) = serde_json::from_slice::<OciEnvelope>(body)
         && !envelope.errors.is_empty()
     {

@@ -15,6 +15,8 @@ mod connection;
 mod credentials;
 mod direct;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod plan;
 mod push;
 mod reference;

@@ -73,19 +73,14 @@ impl Exchange<'_> {
         }
         let answer = answer.success("asking for a token").await?;
         let body = answer.body(LARGEST_ANSWER, "the token").await?;
-        serde_json::from_slice(&body)
-            .ok()
-            .and_then(|answer: TokenAnswer| answer.token.or(answer.access_token))
-            .filter(|token| !token.is_empty())
-            .map(Secret::new)
-            .ok_or_else(|| {
-                Trouble::Fatal(answer::refused(
-                    self.registry,
-                    "asking for a token",
-                    200,
-                    format!("{} gave no token", self.realm),
-                ))
-            })
+        token_in(&body).ok_or_else(|| {
+            Trouble::Fatal(answer::refused(
+                self.registry,
+                "asking for a token",
+                200,
+                format!("{} gave no token", self.realm),
+            ))
+        })
     }
 
     fn refresh_form(&self, token: &Secret) -> String {
@@ -99,4 +94,14 @@ impl Exchange<'_> {
         }
         form.finish()
     }
+}
+
+/// The token in the body of an answer.
+pub(super) fn token_in(body: &[u8]) -> Option<Secret> {
+    let answer: TokenAnswer = serde_json::from_slice(body).ok()?;
+    answer
+        .token
+        .or(answer.access_token)
+        .filter(|token| !token.is_empty())
+        .map(Secret::new)
 }

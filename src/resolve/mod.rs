@@ -122,6 +122,7 @@ pub fn resolve(
         );
     }
     let images = images(&requests, &answers, context.encodings);
+    warn_of_drops(recipes, &images, context.reporter);
     let packages = merge(answers, &opened);
     context
         .reporter
@@ -221,6 +222,35 @@ fn images(
             })
         })
         .collect()
+}
+
+/// A package that the recipe asks for by name may well need what its userland leaves out.
+fn warn_of_drops(recipes: &Recipes, images: &[LockedImage], reporter: &dyn Reporter) {
+    for recipe in recipes.iter() {
+        let image = images.iter().find(|image| image.variant == recipe.variant);
+        let (Some(profile), Some(image)) = (recipe.profile, image) else {
+            continue;
+        };
+        let missed = family::of(recipe).profile(profile, recipe).run_time_drops;
+        for name in missed
+            .iter()
+            .filter(|name| !recipe.drop.contains_key(*name))
+        {
+            let Some(dropped) = image.dropped.get(name) else {
+                continue;
+            };
+            let asked = |wanting: &&String| recipe.include.iter().any(|one| one.name == **wanting);
+            if let Some(wanting) = dropped.wanted_by.iter().find(asked) {
+                reporter.warn(
+                    Stage::Resolve,
+                    &format!(
+                        "{}: {wanting} depends on {name}, which its userland is without ({}); add {name} to `include`, or to `drop` if {wanting} does without",
+                        recipe.name, dropped.reason
+                    ),
+                );
+            }
+        }
+    }
 }
 
 /// The versions that the last lock has on `platform`, of whatever variant: images of one recipe

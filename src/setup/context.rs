@@ -8,6 +8,10 @@ use crate::platform::Architecture;
 use crate::recipe::{IptablesBackend, PathFilters};
 use crate::tree::{Content, Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
 
+/// Most bytes of a file that a rule reads whole. What rules read has a few kilobytes; Debian's
+/// largest conffile has less than 2 MiB.
+const READ_LIMIT: u64 = 64 << 20;
+
 /// Why a rule cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -83,10 +87,18 @@ impl Setup<'_> {
     /// The content of the file `path` leads to.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SetupError> {
         let parsed = self.path(path)?;
-        self.tree
-            .file(&parsed)
-            .map(|content| content.read().map_err(|error| self.io(path, &error)))
-            .transpose()
+        let Some(content) = self.tree.file(&parsed) else {
+            return Ok(None);
+        };
+        if content.len() > READ_LIMIT {
+            let problem = format!(
+                "it has {} bytes, more than the {READ_LIMIT} allowed",
+                content.len()
+            );
+            return Err(self.input(path, problem));
+        }
+        let bytes = content.read().map_err(|error| self.io(path, &error))?;
+        Ok(Some(bytes))
     }
 
     /// The content of a text file; one that is not UTF-8 is an error.

@@ -1,7 +1,9 @@
 //! The virtual root file system: an ordered map from path to entry, never unpacked to disk.
 
+mod extension;
 mod node;
 mod path;
+mod pax;
 mod payload;
 mod root;
 

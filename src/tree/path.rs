@@ -16,13 +16,13 @@ pub struct TreePath(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// A `..` component could leave the tree.
-    #[error("path `{0}` has a `..` component")]
+    #[error("path {0:?} has a `..` component")]
     Traversal(String),
     /// The name holds a NUL byte.
     #[error("path {0:?} holds a NUL byte")]
     Nul(String),
     /// Longer than Linux can open.
-    #[error("path of {length} bytes starting `{start}` is longer than {limit}")]
+    #[error("path of {length} bytes starting {start:?} is longer than {limit}")]
     TooLong {
         /// The first characters of the path.
         start: String,

@@ -200,7 +200,8 @@ impl Tree {
         }
         if let Kind::Hardlink(target) = &node.kind {
             let target = self.locate(target)?;
-            match self.nodes.get(&target).map(|placed| &placed.node.kind) {
+            let same = |placed: &&Placed| placed.owner == owner;
+            match self.nodes.get(&target).filter(same).map(|p| &p.node.kind) {
                 Some(Kind::File(_)) => node.kind = Kind::Hardlink(target),
                 Some(Kind::Hardlink(first)) => node.kind = Kind::Hardlink(first.clone()),
                 _ => return Err(TreeError::Hardlink { path: at, target }),
@@ -519,6 +520,11 @@ mod tests {
         };
         assert_eq!(*target, path("usr/bin/gunzip"));
         assert!(tree.place(&path("x"), hard("absent"), 0, &never).is_err());
+        // A link into another package would leave open whose file it is.
+        assert!(
+            tree.place(&path("x"), hard("bin/gunzip"), 1, &never)
+                .is_err()
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # variables shared with the files under test
+# shellcheck disable=SC2034,SC2154,SC2317 # variables shared with the files under test
 load log config report tls
 config_load
 ip() { echo '2: eth0    inet 10.1.2.3/24 brd 10.1.2.255 scope global eth0 valid_lft forever
@@ -23,6 +23,9 @@ it "keys are for root only"
 equals "$(stat -c %a "$certs/ca/key.pem" "$certs/server/key.pem" "$certs/client/key.pem" | tr '\n' ' ')" "600 600 600 "
 it "no work file is left behind"
 equals "$(echo "$certs/server/".[!.]* "$certs/server/"*)" "$certs/server/.[!.]* $certs/server/ca.pem $certs/server/cert.pem $certs/server/key.pem $certs/server/san"
+
+it "no certificate is signed with the serial number of another"
+equals "$(for what in ca server client; do openssl x509 -noout -serial -in "$certs/$what/cert.pem"; done | sort -u | wc -l)" 3
 
 sum() { cksum "$certs"/*/*.pem; }
 before=$(sum)
@@ -69,8 +72,36 @@ tls_prepare "$other"
 rm -r "$certs/ca"
 cp "$other/server/ca.pem" "$certs/server/ca.pem"
 contains "$(tls_prepare "$certs" 2>&1)" "is not valid under"
+it "an openssl whose requests cannot be signed at once makes the same certificates in two calls each"
+rm -r "$certs"
+(
+  openssl() {
+    case " $* " in
+      ' version ') echo 'OpenSSL 1.1.1w  11 Sep 2023' ;;
+      *' req '*' -CA '*) return 1 ;;
+      *) command openssl "$@" ;;
+    esac
+  }
+  tls_prepare "$certs"
+)
+equals "$(openssl verify -purpose sslserver -CAfile "$certs/client/ca.pem" "$certs/server/cert.pem" >/dev/null 2>&1 && echo server) \
+$(openssl verify -purpose sslclient -CAfile "$certs/server/ca.pem" "$certs/client/cert.pem" >/dev/null 2>&1 && echo client)" "server client"
+it "and where they can, one call each"
+rm -r "$certs"
+case $(openssl version) in
+  'OpenSSL '[3-9].*)
+    (
+      openssl() {
+        [ "$1" = version ] || echo "$1" >>"$work/calls"
+        command openssl "$@"
+      }
+      tls_prepare "$certs"
+    )
+    equals "$(sort "$work/calls" | uniq -c | tr -s ' ')" " 3 req"
+    ;;
+esac
 it "RSA keys can be asked for"
 cfg_tls_key=rsa
-rm -r "$certs"
+rm -rf "$certs"
 tls_prepare "$certs"
 contains "$(openssl pkey -in "$certs/server/key.pem" -noout -text)" "3072 bit"

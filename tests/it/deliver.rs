@@ -15,7 +15,7 @@ use crate::peers::require;
 use crate::product::{Run, kept, recipe};
 
 /// A busybox image in docker-archive form, `t`.
-fn busybox_archive(path: &Path) {
+pub fn busybox_archive(path: &Path) {
     let busybox = require(&["busybox"], "busybox-static").expect("busybox");
     let mut layer = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();

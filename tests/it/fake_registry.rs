@@ -130,6 +130,11 @@ impl FakeRegistry {
         self.lock().sessions.len()
     }
 
+    /// Does everything right from now on.
+    pub fn heal(&self) {
+        self.lock().faults = Faults::default();
+    }
+
     pub fn has_blob(&self, repository: &str, digest: &Digest) -> bool {
         let key = (repository.to_owned(), digest.to_string());
         self.lock().blobs.contains_key(&key)

@@ -3,7 +3,7 @@
 mod content;
 mod documents;
 mod mirrors;
-mod server;
+pub mod server;
 mod sharing;
 
 use std::fs;

@@ -1,16 +1,20 @@
 //! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
+mod archive;
 mod builds;
+mod buster;
 mod closure;
 mod content;
 mod cutting_proxy;
+mod deb_builder;
 mod deliver;
 mod docker_registry;
 mod engines;
 mod fake_registry;
 mod fetch;
 mod guest;
+mod hostile;
 mod images;
 mod input;
 mod keys;
@@ -19,6 +23,7 @@ mod product;
 mod push;
 mod push_faults;
 mod readers;
+mod signed;
 mod small_image;
 mod smoke;
 mod support;

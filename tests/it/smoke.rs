@@ -74,7 +74,7 @@ fn all_checks_hold(private: &Engine, suite: &str) {
 /// One test at a time: the checks measure times, and a run's leftovers are looked for by label.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
-fn in_turn(test: impl FnOnce()) {
+pub fn in_turn(test: impl FnOnce()) {
     let _turn = TURN
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -93,6 +93,16 @@ fn every_suite_holds_on_docker_and_nothing_is_left() {
         }
         assert_eq!(leftovers(private), "");
         assert_eq!(images(private), before);
+    });
+}
+
+/// What is dropped and excluded there is nothing that the daemon needs.
+#[test]
+fn every_slim_image_holds_on_docker() {
+    in_turn(|| {
+        for suite in SUITES {
+            all_checks_hold(engines::docker(), &format!("{suite}-slim"));
+        }
     });
 }
 

@@ -206,3 +206,27 @@ fn a_changed_reason_or_pattern_makes_the_lock_stale() {
         assert!(said.contains("stale"), "{said}");
     }
 }
+
+#[test]
+fn a_package_asked_for_that_needs_what_the_slim_userland_drops_is_warned_of() {
+    let scratch = tempfile::tempdir().expect("temporary directory");
+    let recipe = |packages: &str| {
+        let text = format!(
+            "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"bookworm\"\n[packages]\nuserland = \"slim\"\nacknowledge-scripts = \"all\"\n{packages}\n"
+        );
+        std::fs::write(scratch.path().join("r.toml"), text).expect("recipe written");
+        run(scratch.path(), &["lock", "r.toml"]).good().stderr
+    };
+    let said = recipe("include = [\"git\"]");
+    assert!(
+        said.contains("git depends on perl, which its userland is without"),
+        "{said}"
+    );
+    for settled in [
+        "include = [\"git\", \"perl\"]",
+        "include = [\"git\"]\ndrop = { perl = \"no subcommand written in it is used\" }",
+    ] {
+        let said = recipe(settled);
+        assert!(!said.contains("its userland is without"), "{said}");
+    }
+}

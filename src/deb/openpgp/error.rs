@@ -50,6 +50,14 @@ pub enum TrustError {
         /// What is wrong with the packets.
         problem: String,
     },
+    /// There is nothing to verify the file by.
+    #[error(
+        "{file} is not signed: there is no InRelease, and no Release.gpg beside it; nothing it says can be trusted, use another mirror"
+    )]
+    Unsigned {
+        /// The file.
+        file: String,
+    },
     /// A pinned key did not sign these bytes, although the signature names it.
     #[error(
         "BAD signature: {file} is not what {key} signed; it was changed or cut after signing, fetch it again or use another mirror"
@@ -137,7 +145,9 @@ fn found(signatures: &[Rejected]) -> String {
 /// The most helpful thing to do about the first reason that points anywhere.
 fn advice(signatures: &[Rejected]) -> &'static str {
     let reasons = || signatures.iter().map(|s| &s.reason);
-    if reasons().any(|r| matches!(r, Reason::Key(_, Defect::Expired(_)))) {
+    if signatures.is_empty() {
+        "use a mirror that serves signed files"
+    } else if reasons().any(|r| matches!(r, Reason::Key(_, Defect::Expired(_)))) {
         "get the renewed key from the repository, or set `archived = true` if the suite is archived"
     } else if reasons().any(|r| matches!(r, Reason::Key(..))) {
         "get the repository's current key and pin it"

@@ -1,15 +1,13 @@
 //! From a repository's address to verified, decoded indexes.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use rayon::prelude::*;
 
+use crate::deb::decompress::decompress;
 use crate::deb::freshness::{Archive, Freshness, judge};
 use crate::deb::openpgp::{SigningTime, verify_detached, verify_inline};
-use crate::deb::{
-    Fingerprint, IndexCompression, IndexFile, Keyring, Release, TrustError, Verified,
-};
+use crate::deb::{Fingerprint, IndexFile, Keyring, Release, TrustError, Verified};
 use crate::digest::Digest;
 use crate::fetch::{DOCUMENT_LIMIT, FetchError, Validity, Wanted};
 use crate::platform::Architecture;
@@ -105,6 +103,7 @@ fn signed_release(
         context
             .fetcher
             .document(&place(name), DOCUMENT_LIMIT, validity)
+            .map_err(FamilyError::from)
     };
     let inline = |validity| -> Result<Verified, FamilyError> {
         let document = get("InRelease", validity)?;
@@ -114,7 +113,12 @@ fn signed_release(
         Err(FamilyError::Fetch(FetchError::NotFound { .. })) => {
             let release =
                 get("Release", Validity::Conditional).map_err(|error| absent(repository, error))?;
-            let signature = get("Release.gpg", Validity::Conditional)?;
+            let signature = match get("Release.gpg", Validity::Conditional) {
+                Err(FamilyError::Fetch(FetchError::NotFound { .. })) => {
+                    return Err(TrustError::Unsigned { file: release.url }.into());
+                }
+                other => other?,
+            };
             verify_detached(&release.url, &release.bytes, &signature.bytes, &keyring, at)?
         }
         // The copy in the cache may be the damaged one: ask once for the whole document.
@@ -128,14 +132,14 @@ fn signed_release(
     Ok((verified, release))
 }
 
-fn absent(repository: &Repository, error: FetchError) -> FamilyError {
+fn absent(repository: &Repository, error: FamilyError) -> FamilyError {
     match error {
-        FetchError::NotFound { urls } => FamilyError::Recipe(format!(
+        FamilyError::Fetch(FetchError::NotFound { urls }) => FamilyError::Recipe(format!(
             "suite `{}` has no InRelease and no Release; check its name, or switch it off with `updates = false` or `security = false`; asked for: {}",
             repository.suite,
             urls.join(", "),
         )),
-        other => other.into(),
+        other => other,
     }
 }
 
@@ -231,25 +235,9 @@ fn decoded(needed: &Needed, context: &OpenContext<'_>) -> Result<Vec<u8>, Family
         .plain
         .as_ref()
         .map_or(INDEX_LIMIT, |plain| plain.size.min(INDEX_LIMIT));
-    let mut decoder: Box<dyn Read> = match needed.file.compression {
-        IndexCompression::Xz => Box::new(liblzma::read::XzDecoder::new(file)),
-        IndexCompression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        IndexCompression::Zstd => Box::new(
-            zstd::stream::read::Decoder::new(file).map_err(|error| metadata(error.to_string()))?,
-        ),
-        IndexCompression::None => Box::new(file),
-    };
     let mut bytes = Vec::with_capacity(limit.min(128 << 20) as usize);
-    decoder
-        .by_ref()
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
+    decompress(needed.file.compression, file, limit, &mut bytes)
         .map_err(|error| metadata(format!("cannot be decoded: {error}")))?;
-    if bytes.len() as u64 > limit {
-        return Err(metadata(format!(
-            "it decodes to more than the {limit} bytes announced"
-        )));
-    }
     Ok(bytes)
 }
 

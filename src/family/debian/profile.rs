@@ -59,8 +59,13 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
         }
         Userland::Slim => {
             let wanted = |name: &str| recipe.include.iter().any(|package| package.name == name);
+            packages.run_time_drops = userland::SLIM_RUN_TIME_DROPS
+                .iter()
+                .map(|(name, _)| (*name).to_owned())
+                .collect();
             packages.drop = userland::SLIM_DROPS
                 .iter()
+                .chain(userland::SLIM_RUN_TIME_DROPS)
                 .filter(|(name, _)| !wanted(name))
                 .map(|(name, reason)| ((*name).to_owned(), (*reason).to_owned()))
                 .collect();

@@ -15,7 +15,6 @@ pub(super) const SLIM_DROPS: &[(&str, &str)] = &[
     ("dmsetup", "the engine uses the library alone"),
     ("dpkg", "no package is installed later"),
     ("init-system-helpers", "no init script is run"),
-    ("libdebconfclient0", "no maintainer script is run"),
     ("libpam-modules", "nobody logs in"),
     ("logsave", "file systems are checked by hand"),
     ("lsb-base", "no init script is run"),
@@ -24,11 +23,18 @@ pub(super) const SLIM_DROPS: &[(&str, &str)] = &[
     ("util-linux-extra", "no hardware clock or console is set"),
 ];
 
-/// Paths that no image needs: the tool of a library's developers, and shims of a runtime version
+/// As [`SLIM_DROPS`], of what other packages use at run time.
+pub(super) const SLIM_RUN_TIME_DROPS: &[(&str, &str)] = &[(
+    "perl",
+    "only the -save tools of arptables and ebtables are written in it",
+)];
+
+/// Paths that no image needs: the tools of a library's developers, and shims of a runtime version
 /// that no engine here starts.
 pub(super) const NEVER: &[&str] = &[
     "/usr/sbin/dnet",
     "/usr/bin/dnet",
+    "/usr/sbin/ovrouter",
     "/usr/bin/containerd-shim",
     "/usr/bin/containerd-shim-runc-v1",
 ];

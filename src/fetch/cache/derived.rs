@@ -108,6 +108,22 @@ impl Cache {
         Ok(Entry { file, digest, size })
     }
 
+    /// Removes the entry for `key`, if there is one: its form is not one that this version reads,
+    /// and another content for the same inputs could not be stored beside it.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`] when it cannot be removed.
+    pub fn forget_derived(&self, kind: Derived, key: &Digest) -> Result<(), CacheError> {
+        if let Some((path, _)) = self.find_derived(kind, key)? {
+            match fs::remove_file(&path) {
+                // Another process came first.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other.map_err(CacheError::io("remove", &path))?,
+            }
+        }
+        Ok(())
+    }
+
     /// The path of the entry for `key` and the digest of its content, as its name says.
     pub(super) fn find_derived(
         &self,

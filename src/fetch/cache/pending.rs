@@ -52,6 +52,12 @@ impl Pending {
         }
     }
 
+    /// Exchanges the descriptor for one that cannot be written.
+    #[cfg(test)]
+    pub(super) fn fail_from_now_on(&mut self) {
+        self.file = File::open(&self.path).expect("it is there");
+    }
+
     fn over(file: File, path: TempPath) -> Self {
         Self {
             file,
@@ -85,8 +91,12 @@ impl Pending {
 
     /// Like [`Write::write_all`], naming the file and the remedy where it fails.
     pub(in crate::fetch) fn append(&mut self, bytes: &[u8]) -> Result<(), CacheError> {
-        self.write_all(bytes)
-            .map_err(CacheError::io("write", &self.path))
+        self.file
+            .write_all(bytes)
+            .map_err(CacheError::io("write", &self.path))?;
+        self.hasher.update(bytes);
+        self.written += bytes.len() as u64;
+        Ok(())
     }
 
     /// Leaves the file for a later run to continue; removes an empty one.
@@ -140,9 +150,13 @@ impl Pending {
     }
 }
 
+/// Errors carry the [`CacheError`] that names the file and the remedy: whoever writes through this
+/// knows only what is written.
 impl Write for Pending {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
+        let n = self.file.write(bytes).map_err(|error| {
+            io::Error::new(error.kind(), CacheError::io("write", &self.path)(error))
+        })?;
         self.hasher.update(&bytes[..n]);
         self.written += n as u64;
         Ok(n)

@@ -56,7 +56,7 @@ struct HelperAnswer {
 
 /// The login `text`, the content of `path`, has for `repository`. A helper named for the registry
 /// counts before a stored entry, and that before the store for everything, as in Docker.
-pub(super) fn login(
+pub(in crate::registry) fn login(
     path: &Path,
     text: &[u8],
     repository: &Repository,

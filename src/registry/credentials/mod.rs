@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 use super::reference::Repository;
 
+#[cfg(fuzzing)]
+pub(super) use file::login as parse_login;
+
 /// A text that must never be shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

@@ -255,3 +255,32 @@ fn derived_entries_can_be_ignored() {
     );
     assert_eq!(temporary(&cache), 0);
 }
+
+#[test]
+fn an_entry_of_another_form_can_be_forgotten_and_stored_in_this_one() {
+    let (_root, cache) = fresh();
+    let key = Digest::of("inputs");
+    let stored = |content| cache.put_derived(Derived::Layers, &key, write(&cache, content));
+    stored(b"of another version").expect("stores");
+    cache
+        .forget_derived(Derived::Layers, &key)
+        .expect("forgets");
+    cache
+        .forget_derived(Derived::Layers, &key)
+        .expect("what is not there needs no forgetting");
+    stored(CONTENT).expect("there is no other content now");
+}
+
+#[test]
+fn a_failing_write_through_a_stream_names_the_file_of_the_cache() {
+    let (_root, cache) = fresh();
+    let mut pending = cache.create().expect("creates");
+    pending.fail_from_now_on();
+    let error = pending.write_all(CONTENT).expect_err("read-only");
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let Some(CacheError::Io { action, path, .. }) = cause else {
+        panic!("{error}")
+    };
+    assert_eq!(*action, "write");
+    assert!(path.starts_with(cache.home()), "{}", path.display());
+}

@@ -62,7 +62,7 @@ dockerd_wait_ready() {
     fi
     now_ms
     [ "$now" -lt $ready_until ] || return 2
-    sleep 0.05
+    sleep 0.02
   done
 }
 

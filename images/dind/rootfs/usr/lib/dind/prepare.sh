@@ -36,12 +36,12 @@ die_hook() {
 prepare_container() {
   running_refuse
   mkdir -p "$cfg_run_dir" || die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
+  engine_help_begin
   rm -f "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
   [ "$(id -u)" = 0 ] || die "dockerd of this image needs root"
   can_mount || die "this container may not mount: run it with --privileged"
   report_owned=1
   state_write state=starting
-  engine_help_begin
   phase_begin
   security_prepare
   cgroup_prepare

@@ -6,7 +6,7 @@
 # succeeds may still lack whiteouts (character devices) or opaque directories (trusted attributes).
 storage_overlay() {
   probe=$1/.dind-probe
-  rm -rf "$probe"
+  [ ! -e "$probe" ] || rm -rf "$probe"
   mkdir -p "$probe/lower/dir" "$probe/upper" "$probe/work" "$probe/merged" 2>/dev/null || {
     storage_error="cannot write to $1"
     return 1

@@ -146,6 +146,23 @@ tls_request() {
     -config "$tls_work/config" "$@" 2>"$tls_work/$what.log"
 }
 
+# tls_one_step: whether one call makes and signs a certificate. `req -CA` came with OpenSSL 3. RSA keys take so long to
+# find that all three are looked for at once, before there is an authority to sign with.
+tls_one_step() {
+  [ "$cfg_tls_key" != rsa ] || return 1
+  case $(openssl version) in
+    'OpenSSL '[3-9].*) return 0 ;;
+  esac
+  return 1
+}
+
+# tls_certify WHAT: the certificate of WHAT, with its key when there is none.
+tls_certify() {
+  tls_serial
+  tls_request "$1" -x509 -sha256 -CA "$tls_ca" -CAkey "$tls_ca_key" -set_serial "$serial" -days "$cfg_tls_days" \
+    -extensions "$1" -out "$tls_work/$1/cert.pem"
+}
+
 # tls_sign WHAT: the certificate of WHAT from its request.
 tls_sign() {
   tls_serial
@@ -166,7 +183,7 @@ tls_wait() {
   tls_pids=''
 }
 
-# tls_issue: at most five calls of openssl that make something, two or three at a time.
+# tls_issue: one call of openssl for each certificate, the two below the authority at a time; or two calls.
 tls_issue() {
   case $cfg_tls_key in
     rsa) tls_algorithm='-newkey rsa:3072' tls_encipher=,keyEncipherment ;;
@@ -197,26 +214,28 @@ tls_issue() {
   fi
 
   tls_pids=''
-  for what in $tls_made; do
-    case $what in
-      ca)
-        tls_serial
-        tls_request ca -x509 -sha256 -set_serial "$serial" -days "$cfg_tls_days" -extensions ca \
-          -out "$tls_work/ca/cert.pem" &
-        ;;
-      *) tls_request "$what" -out "$tls_work/$what.csr" & ;;
-    esac
-    tls_pids="$tls_pids $what:$!"
-  done
+  tls_leaves=${tls_made#ca}
+  if [ "$tls_leaves" != "$tls_made" ]; then
+    tls_serial
+    tls_request ca -x509 -sha256 -set_serial "$serial" -days "$cfg_tls_days" -extensions ca \
+      -out "$tls_work/ca/cert.pem" &
+    tls_pids="ca:$!"
+  fi
+  tls_finish=tls_certify
+  if [ -n "$tls_leaves" ] && ! tls_one_step; then
+    tls_finish=tls_sign
+    for what in $tls_leaves; do
+      tls_request "$what" -out "$tls_work/$what.csr" &
+      tls_pids="$tls_pids $what:$!"
+    done
+  fi
   tls_wait
   tls_ca=$tls_dir/ca/cert.pem tls_ca_key=$tls_dir/ca/key.pem
   [ ! -s "$tls_work/ca/cert.pem" ] || tls_ca=$tls_work/ca/cert.pem
   [ ! -s "$tls_work/ca/key.pem" ] || tls_ca_key=$tls_work/ca/key.pem
-  for what in $tls_made; do
-    if [ "$what" != ca ]; then
-      tls_sign "$what" &
-      tls_pids="$tls_pids $what:$!"
-    fi
+  for what in $tls_leaves; do
+    "$tls_finish" "$what" &
+    tls_pids="$tls_pids $what:$!"
   done
   tls_wait
   umask "$tls_umask"
