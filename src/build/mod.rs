@@ -10,13 +10,15 @@ mod tags;
 mod unpack;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::family::Repository;
-use crate::fetch::{Derived, Fetcher};
+use crate::fetch::{CacheError, Derived, Fetcher};
 use crate::guest::{self, Sources};
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
 use crate::lock::{Lock, LockedPackage, changed_in};
@@ -129,9 +131,25 @@ fn build_platform(
     let layers = assemble(recipe, lock, &locked, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
-    for (name, input) in layers {
-        let key = layer_key(&input, context.compression);
-        let layer = layer(&key, &input, context, &mut blobs)?;
+    let keys: Vec<Digest> = layers
+        .iter()
+        .map(|(_, input)| layer_key(input, context.compression))
+        .collect();
+    let known = keys
+        .par_iter()
+        .map(|key| known_layer(key, context))
+        .collect::<Result<Vec<_>, CacheError>>()?;
+    for (((name, input), key), known) in layers.into_iter().zip(keys).zip(known) {
+        let layer = match known {
+            Some((layer, file)) => {
+                context
+                    .reporter
+                    .note(Stage::Layer, &format!("{} is unchanged", input.name));
+                blobs.insert(layer.digest, file);
+                layer
+            }
+            None => make_layer(&key, &input, context, &mut blobs)?,
+        };
         written.push(Written {
             name: name.word().to_owned(),
             key,
@@ -205,8 +223,12 @@ fn from_cache(
         return Ok(None);
     };
     let mut blobs = Blobs::default();
-    for one in &written {
-        match cache.open_derived(Derived::Layers, &one.key)? {
+    let entries = written
+        .par_iter()
+        .map(|one| cache.open_derived(Derived::Layers, &one.key))
+        .collect::<Result<Vec<_>, CacheError>>()?;
+    for (one, entry) in written.iter().zip(entries) {
+        match entry {
             Some(entry) if entry.digest == one.layer.digest => {
                 blobs.insert(entry.digest, entry.file)
             }
@@ -282,24 +304,29 @@ fn layer_key(input: &LayerInput, compression: Compression) -> Digest {
     Digest::of(text)
 }
 
-/// A layer from the cache, or written and put there.
-fn layer(
+/// A layer that the cache has, verified.
+fn known_layer(
+    key: &Digest,
+    context: &Context<'_>,
+) -> Result<Option<(LayerDescriptor, File)>, CacheError> {
+    let cache = context.fetcher.cache();
+    let Some(known) = store::read_note::<LayerDescriptor>(cache, Derived::Layers, key)? else {
+        return Ok(None);
+    };
+    let entry = cache.open_derived(Derived::Layers, key)?;
+    Ok(entry
+        .filter(|entry| entry.digest == known.digest)
+        .map(|entry| (known, entry.file)))
+}
+
+/// Writes a layer and puts it into the cache.
+fn make_layer(
     key: &Digest,
     input: &LayerInput,
     context: &Context<'_>,
     blobs: &mut Blobs,
 ) -> Result<LayerDescriptor, BuildError> {
     let cache = context.fetcher.cache();
-    if let Some(known) = store::read_note::<LayerDescriptor>(cache, Derived::Layers, key)?
-        && let Some(entry) = cache.open_derived(Derived::Layers, key)?
-        && entry.digest == known.digest
-    {
-        context
-            .reporter
-            .note(Stage::Layer, &format!("{} is unchanged", input.name));
-        blobs.insert(known.digest, entry.file);
-        return Ok(known);
-    }
     let segments = store::CachedSegments {
         cache: cache.clone(),
     };

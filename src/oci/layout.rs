@@ -5,9 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::digest::{Digest, Hashing};
+use crate::digest::Hashing;
 use crate::progress::{Reporter, Stage};
 
 use super::blobs::{self, BlobSource, Progress};
@@ -60,9 +61,19 @@ pub fn write_layout(
     let total = layers.values().map(|layer| layer.size).sum();
     let task = reporter.begin(Stage::Output, &directory.display().to_string(), Some(total));
     let progress = Progress { reporter, task };
-    let written = layers
-        .values()
-        .try_for_each(|layer| put_layer(&blob_directory, layer, blobs, progress));
+    // Verified at once: of an image that has not changed, this is most of the work.
+    let layers: Vec<&Descriptor> = layers.values().copied().collect();
+    let whole: Vec<bool> = layers
+        .par_iter()
+        .map(|layer| is_whole(&blob_directory, layer))
+        .collect();
+    let written = layers.iter().zip(whole).try_for_each(|(layer, whole)| {
+        if whole {
+            reporter.advance(task, layer.size);
+            return Ok(());
+        }
+        put_layer(&blob_directory, layer, blobs, progress)
+    });
     reporter.finish(task, if written.is_ok() { "" } else { "failed" });
     written?;
     for document in set.documents() {
@@ -191,10 +202,6 @@ fn put_layer(
     progress: Progress<'_>,
 ) -> Result<(), OciError> {
     let path: PathBuf = directory.join(layer.digest.hex());
-    if is_whole(&path, layer.digest, layer.size) {
-        progress.reporter.advance(progress.task, layer.size);
-        return Ok(());
-    }
     let mut file = output::unfinished(directory)?;
     blobs::copy(
         blobs,
@@ -206,16 +213,19 @@ fn put_layer(
     output::finish(file, &path)
 }
 
-/// Whether the file is the blob; one that cannot be read is not.
-fn is_whole(path: &Path, digest: Digest, size: u64) -> bool {
-    let Ok(file) = File::open(path) else {
+/// Whether the directory has the blob; a file that cannot be read is not it.
+fn is_whole(directory: &Path, blob: &Descriptor) -> bool {
+    let Ok(file) = File::open(directory.join(blob.digest.hex())) else {
         return false;
     };
-    if file.metadata().is_ok_and(|metadata| metadata.len() != size) {
+    if file
+        .metadata()
+        .is_ok_and(|metadata| metadata.len() != blob.size)
+    {
         return false;
     }
-    let mut file = Hashing::new(file.take(size));
+    let mut file = Hashing::new(file.take(blob.size));
     let read = io::copy(&mut file, &mut io::sink());
     let (_, found, _) = file.finish();
-    read.is_ok() && found == digest
+    read.is_ok() && found == blob.digest
 }

@@ -250,7 +250,12 @@ impl Tree {
         replaces: &dyn Fn(usize, usize) -> bool,
     ) -> Result<Keep, TreeError> {
         if let (Kind::Directory, Kind::Directory) = (&present.node.kind, &new.kind) {
-            return Ok(Keep::Present);
+            // A directory made before the packages is that of the first one to ship it. With the
+            // time it was made at, each new epoch would change every layer that repeats it.
+            return Ok(match present.owner {
+                Owner::Generated => Keep::New,
+                Owner::Package(_) => Keep::Present,
+            });
         }
         // After the usr-merge a compatibility link of a package can point at itself
         // (`/usr/bin/touch -> /bin/touch` beside `/bin/touch`): the file is what was meant.
@@ -420,6 +425,27 @@ mod tests {
             tree.get(&path("bin")).expect("kept").node.kind,
             Kind::Symlink(_)
         ));
+    }
+
+    #[test]
+    fn a_directory_made_before_the_packages_is_that_of_the_first_that_ships_it() {
+        let mut tree = Tree::new(99);
+        let directory = |mtime| Node {
+            kind: Kind::Directory,
+            meta: Meta::root(0o755, mtime),
+        };
+        tree.set(&path("usr/bin"), directory(99)).expect("made");
+        for (package, mtime) in [(0, 5), (1, 7)] {
+            for at in [TreePath::root(), path("usr"), path("usr/bin")] {
+                tree.place(&at, directory(mtime), package, &never)
+                    .expect("placed");
+            }
+        }
+        for at in [TreePath::root(), path("usr"), path("usr/bin")] {
+            let placed = tree.get(&at).expect("there");
+            assert_eq!(placed.owner, Owner::Package(0), "{at}");
+            assert_eq!(placed.node.meta.mtime, 5, "{at}");
+        }
     }
 
     #[test]
