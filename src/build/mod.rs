@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::epoch::Epoch;
-use crate::family::Repository;
+use crate::family::{self, PackageSource, Repository};
 use crate::fetch::{Derived, Fetcher};
 use crate::guest::{self, Sources};
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
@@ -23,7 +23,7 @@ use crate::oci::{Image, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
-use crate::resolve::{fetch_packages, roots};
+use crate::resolve::{ResolveError, fetch_packages, roots};
 use crate::setup::{self, Package, Setup};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
@@ -105,7 +105,10 @@ fn build_platform(
     if locked.is_empty() {
         return Err(BuildError::Platform(platform));
     }
-    let key = image_key(recipe, &locked, platform, context)?;
+    let sources = family::of(recipe)
+        .sources(recipe)
+        .map_err(ResolveError::from)?;
+    let key = image_key(recipe, &locked, &sources, platform, context)?;
     if let Some((written, blobs)) = from_cache(&key, context)? {
         context
             .reporter
@@ -116,7 +119,7 @@ fn build_platform(
         ));
     }
     fetch_packages(lock, Some(platform), context.repositories, context.fetcher)?;
-    let layers = assemble(recipe, lock, &locked, platform, context)?;
+    let layers = assemble(recipe, lock, &locked, &sources, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
     for (name, input) in layers {
@@ -139,6 +142,7 @@ fn build_platform(
 fn image_key(
     recipe: &Recipe,
     locked: &[&LockedPackage],
+    sources: &[PackageSource],
     platform: Platform,
     context: &Context<'_>,
 ) -> Result<Digest, BuildError> {
@@ -178,7 +182,7 @@ fn image_key(
         "encoder": context.compression.encoder_identity(),
         "packages": packages,
         "guest": files,
-        "recipe": config::GuestInputs::of(recipe),
+        "recipe": config::GuestInputs::of(recipe, sources),
     });
     Ok(Digest::of(inputs.to_string()))
 }
@@ -208,6 +212,7 @@ fn assemble(
     recipe: &Recipe,
     lock: &Lock,
     locked: &[&LockedPackage],
+    sources: &[PackageSource],
     platform: Platform,
     context: &Context<'_>,
 ) -> Result<Vec<(LayerName, LayerInput)>, BuildError> {
@@ -222,6 +227,7 @@ fn assemble(
         packages: &packages,
         architecture: platform.architecture,
         epoch,
+        sources,
         iptables: recipe.iptables,
         rule: "",
     };

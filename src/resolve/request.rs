@@ -19,6 +19,11 @@ pub struct Roots {
     pub engine_package: Option<String>,
 }
 
+/// The name of an optional package without the versions that count.
+fn bare_name(text: &str) -> String {
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// The layer roots of a recipe. Without a profile, the listed packages are the base.
 pub fn roots(recipe: &Recipe) -> Roots {
     match recipe.profile {
@@ -29,7 +34,7 @@ pub fn roots(recipe: &Recipe) -> Roots {
                 engine: packages
                     .engine
                     .into_iter()
-                    .chain(packages.optional)
+                    .chain(packages.optional.iter().map(|text| bare_name(text)))
                     .collect(),
                 engine_package: Some(packages.engine_package),
             }

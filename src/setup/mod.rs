@@ -6,8 +6,11 @@
 
 pub mod accounts;
 pub mod alternatives;
+pub mod apt;
 pub mod census;
 mod context;
+pub mod debconf;
+pub mod diversions;
 pub mod dpkg;
 pub mod ldcache;
 pub mod rules;

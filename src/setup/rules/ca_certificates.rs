@@ -21,16 +21,7 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         return Ok(());
     };
     let head = configuration_head(package.control.text("postinst").unwrap_or_default());
-    let top = setup.path(SHIPPED)?;
-    let mut names: Vec<String> = setup
-        .tree
-        .below(&top)
-        .into_iter()
-        .filter_map(|(path, _)| path.as_str().strip_prefix(&format!("{SHIPPED}/")))
-        .filter(|name| name.ends_with(".crt"))
-        .map(str::to_owned)
-        .collect();
-    names.sort();
+    let names = shipped(setup)?;
     let list: String = names.iter().map(|name| format!("{name}\n")).collect();
     setup.write_new(
         "etc/ca-certificates.conf",
@@ -66,6 +57,20 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         0o644,
         bundle.as_str(),
     )
+}
+
+/// The certificates that the package ships, by their paths below its directory, sorted.
+pub(super) fn shipped(setup: &Setup<'_>) -> Result<Vec<String>, SetupError> {
+    let mut names: Vec<String> = setup
+        .tree
+        .below(&setup.path(SHIPPED)?)
+        .into_iter()
+        .filter_map(|(path, _)| path.as_str().strip_prefix(&format!("{SHIPPED}/")))
+        .filter(|name| name.ends_with(".crt"))
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    Ok(names)
 }
 
 /// The name of a certificate in the store: blanks, commas and brackets replaced as the script does.
