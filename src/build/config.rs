@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::digest::Digest;
 use crate::epoch::Epoch;
+use crate::family::PackageSource;
 use crate::guest::{self, FileData, GuestData, LABEL, Runtime, Storage};
 use crate::lock::{Lock, artifacts};
 use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
@@ -45,10 +46,11 @@ pub(super) struct GuestInputs<'a> {
     daemon: &'a BTreeMap<String, serde_json::Value>,
     roots: crate::resolve::Roots,
     replaces: &'a BTreeMap<String, BTreeSet<String>>,
+    sources: &'a [PackageSource],
 }
 
 impl<'a> GuestInputs<'a> {
-    pub(super) fn of(recipe: &'a Recipe) -> Self {
+    pub(super) fn of(recipe: &'a Recipe, sources: &'a [PackageSource]) -> Self {
         Self {
             profile: recipe.profile.map(|profile| profile.word()),
             suite: recipe.debian.suite.as_str(),
@@ -67,6 +69,7 @@ impl<'a> GuestInputs<'a> {
             daemon: &recipe.daemon,
             roots: crate::resolve::roots(recipe),
             replaces: &recipe.replaces,
+            sources,
         }
     }
 }

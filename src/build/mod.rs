@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::epoch::Epoch;
-use crate::family::Repository;
+use crate::family::{self, PackageSource, Repository};
 use crate::fetch::{CacheError, Derived, Fetcher};
 use crate::guest::{self, Sources};
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
@@ -26,7 +26,7 @@ use crate::oci::{Image, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
-use crate::resolve::{fetch_packages, filters, roots};
+use crate::resolve::{ResolveError, fetch_packages, filters, roots};
 use crate::setup::{self, Package, Setup};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
@@ -112,7 +112,10 @@ fn build_platform(
     if locked.is_empty() {
         return Err(BuildError::Platform(platform));
     }
-    let key = image_key(recipe, &locked, platform, context)?;
+    let sources = family::of(recipe)
+        .sources(recipe)
+        .map_err(ResolveError::from)?;
+    let key = image_key(recipe, &locked, &sources, platform, context)?;
     if let Some((written, blobs)) = from_cache(&key, context)? {
         context
             .reporter
@@ -128,7 +131,7 @@ fn build_platform(
         context.repositories,
         context.fetcher,
     )?;
-    let layers = assemble(recipe, lock, &locked, platform, context)?;
+    let layers = assemble(recipe, lock, &locked, &sources, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
     let keys: Vec<Digest> = layers
@@ -167,6 +170,7 @@ fn build_platform(
 fn image_key(
     recipe: &Recipe,
     locked: &[&LockedPackage],
+    sources: &[PackageSource],
     platform: Platform,
     context: &Context<'_>,
 ) -> Result<Digest, BuildError> {
@@ -207,7 +211,7 @@ fn image_key(
         "packages": packages,
         "guest": files,
         "filters": filters(recipe).configuration(),
-        "recipe": config::GuestInputs::of(recipe),
+        "recipe": config::GuestInputs::of(recipe, sources),
         "content": recipe.content,
         "texts": [&recipe.env, &recipe.labels],
     });
@@ -243,6 +247,7 @@ fn assemble(
     recipe: &Recipe,
     lock: &Lock,
     locked: &[&LockedPackage],
+    sources: &[PackageSource],
     platform: Platform,
     context: &Context<'_>,
 ) -> Result<Vec<(LayerName, LayerInput)>, BuildError> {
@@ -258,6 +263,7 @@ fn assemble(
         packages: &packages,
         architecture: platform.architecture,
         epoch,
+        sources,
         iptables: recipe.iptables,
         filters: &filters,
         rule: "",

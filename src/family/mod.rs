@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
 
+use serde::Serialize;
+
 use crate::deb::archive::{Control, DebError};
 use crate::digest::Digest;
 use crate::epoch::Epoch;
@@ -35,6 +37,10 @@ pub trait Family: Sync {
         recipe: &Recipe,
         mirrors: &Mirrors,
     ) -> Result<Vec<Repository>, FamilyError>;
+
+    /// The repositories the package manager inside the image is to use. They are part of the recipe
+    /// alone: what the user's configuration or environment says is of the machine that builds.
+    fn sources(&self, recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError>;
 
     /// The packages a profile adds to a recipe.
     fn profile(&self, profile: Profile, recipe: &Recipe) -> ProfilePackages;
@@ -131,6 +137,27 @@ impl Repository {
     }
 }
 
+/// A repository as the package manager inside the image is to use it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PackageSource {
+    /// Name of the repository it belongs to: `debian` for the distribution's own.
+    pub name: String,
+    /// Base address, `http` or `https`, without credentials.
+    pub uri: String,
+    /// Suite below `dists/`.
+    pub suite: String,
+    /// Components.
+    pub components: Vec<String>,
+    /// The certificates that may sign it.
+    pub certificates: Vec<Vec<u8>>,
+    /// Whether those are the distribution's own, which its keyring package ships.
+    pub distribution_keys: bool,
+    /// Preference, as in apt_preferences(5).
+    pub priority: i32,
+    /// Whether an expired Release file is refused.
+    pub check_valid_until: bool,
+}
+
 /// The packages a profile adds.
 #[derive(Clone, Debug, Default)]
 pub struct ProfilePackages {
@@ -138,7 +165,8 @@ pub struct ProfilePackages {
     pub base: Vec<String>,
     /// Roots of the `engine` layer.
     pub engine: Vec<String>,
-    /// Roots of the `engine` layer that are installed where the distribution has them.
+    /// Roots of the `engine` layer that are installed where the distribution has them; a name may
+    /// be followed by the versions that count, `docker-compose (>= 2)`.
     pub optional: Vec<String>,
     /// The package whose version is the engine's.
     pub engine_package: String,
@@ -187,7 +215,8 @@ pub struct Opened {
 pub struct SolveRequest {
     /// Packages by name, with pinned versions.
     pub packages: BTreeMap<String, Option<String>>,
-    /// Packages installed where a repository has them.
+    /// Packages installed where a repository has them, in a version that counts if one is said:
+    /// `docker-compose (>= 2)`.
     pub optional: BTreeSet<String>,
     /// Packages that count as installed and are not.
     pub drop: BTreeSet<String>,

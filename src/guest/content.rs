@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::epoch::Epoch;
 use crate::recipe::{Bytes, Content, Entry, File, FileMode, ImagePath, reserved};
-use crate::setup::diversion::{divert, is_conffile, shipped_name};
+use crate::setup::divert::{divert, is_conffile, shipped_name};
 use crate::setup::enrol::Owners;
 use crate::setup::{self, Package, Setup, SetupError};
 use crate::tree::{Kind, Meta, Node, Owner, PathError, Tree, TreeError, TreePath};

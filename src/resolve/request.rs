@@ -19,6 +19,11 @@ pub struct Roots {
     pub engine_package: Option<String>,
 }
 
+/// The name of an optional package without the versions that count.
+fn bare_name(text: &str) -> String {
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// The layer roots of a recipe. Without a profile, the listed packages are the base.
 pub fn roots(recipe: &Recipe) -> Roots {
     match recipe.profile {
@@ -29,7 +34,7 @@ pub fn roots(recipe: &Recipe) -> Roots {
                 engine: packages
                     .engine
                     .into_iter()
-                    .chain(packages.optional)
+                    .chain(packages.optional.iter().map(|text| bare_name(text)))
                     .collect(),
                 engine_package: Some(packages.engine_package),
             }
@@ -93,7 +98,7 @@ fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
     drop.extend(recipe.drop.clone());
     // What the recipe leaves out of the profile's own packages is not asked for either.
     packages.retain(|name, _| !recipe.drop.contains_key(name));
-    optional.retain(|name| !drop.contains_key(name));
+    optional.retain(|text| !drop.contains_key(&bare_name(text)));
     let filters = filters(recipe);
     Request {
         platforms: recipe.platforms.iter().copied().collect(),

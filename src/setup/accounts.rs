@@ -91,6 +91,11 @@ impl Accounts {
         }
     }
 
+    /// The first system id that is no user's.
+    pub fn free_uid(&self) -> u32 {
+        first_free(&self.users.iter().map(|user| user.uid).collect())
+    }
+
     /// The first system id that is neither a user's nor a group's.
     pub fn free_system_id(&self) -> u32 {
         let users = self.users.iter().map(|user| user.uid);

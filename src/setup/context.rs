@@ -4,6 +4,7 @@ use std::io;
 
 use crate::deb::archive::Control;
 use crate::epoch::Epoch;
+use crate::family::PackageSource;
 use crate::platform::Architecture;
 use crate::recipe::{IptablesBackend, PathFilters};
 use crate::tree::{Content, Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
@@ -50,6 +51,22 @@ pub struct Package {
     pub paths: Vec<String>,
 }
 
+impl Package {
+    /// The base name of its info files: qualified with the architecture where several may be
+    /// installed at once.
+    pub fn info_name(&self) -> String {
+        let same = self
+            .control
+            .text("control")
+            .is_some_and(|control| control.lines().any(|line| line == "Multi-Arch: same"));
+        if same {
+            format!("{}:{}", self.name, self.architecture)
+        } else {
+            self.name.clone()
+        }
+    }
+}
+
 /// The tree under construction and what the rules need to know.
 pub struct Setup<'a> {
     /// The tree, with every package placed.
@@ -60,6 +77,8 @@ pub struct Setup<'a> {
     pub architecture: Architecture,
     /// Date of everything generated.
     pub epoch: Epoch,
+    /// The repositories the package manager inside the image is to use.
+    pub sources: &'a [PackageSource],
     /// Which iptables the alternatives select.
     pub iptables: IptablesBackend,
     /// The paths left out of every package.

@@ -57,7 +57,6 @@ pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         setup.directory(&format!("{ADMIN}/{directory}"), 0o755, 0)?;
     }
     setup.write(&format!("{ADMIN}/status"), 0o644, status.as_str())?;
-    setup.write_new(&format!("{ADMIN}/diversions"), 0o644, "")?;
     let architecture = format!("{}\n", setup.architecture.debian());
     setup.write(&format!("{ADMIN}/arch"), 0o644, architecture.as_str())?;
     // dpkg 1.22 and later note the native architecture as well.
@@ -79,7 +78,7 @@ pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     setup.write(&format!("{ADMIN}/info/format"), 0o644, "1\n")?;
     let mut triggers = Triggers::default();
     for package in setup.packages {
-        let name = info_name(package);
+        let name = package.info_name();
         let list: String = package
             .paths
             .iter()
@@ -105,19 +104,6 @@ pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         triggers.add(package);
     }
     triggers.write(setup)
-}
-
-/// The base name of a package's info files: qualified where several architectures may share it.
-fn info_name(package: &Package) -> String {
-    let same = package
-        .control
-        .text("control")
-        .is_some_and(|control| control.lines().any(|line| line == "Multi-Arch: same"));
-    if same {
-        format!("{}:{}", package.name, package.architecture)
-    } else {
-        package.name.clone()
-    }
 }
 
 /// Each configuration file of a package with the MD5 of its content (deb-conffiles(5)).
@@ -219,7 +205,7 @@ impl Triggers {
                 "interest-noawait" => "/noawait",
                 _ => continue,
             };
-            let owner = format!("{}{suffix}", info_name(package));
+            let owner = format!("{}{suffix}", package.info_name());
             if name.starts_with('/') {
                 self.files.push(format!("{name} {owner}"));
             } else {

@@ -6,10 +6,13 @@
 
 pub mod accounts;
 pub mod alternatives;
+pub mod apt;
 pub mod ca_store;
 pub mod census;
 mod context;
-pub mod diversion;
+pub mod debconf;
+pub mod diversions;
+pub mod divert;
 pub mod dpkg;
 pub mod enrol;
 pub mod ldcache;

@@ -1,12 +1,17 @@
 //! Reading which units scripts enable, and what enabling them links (systemd.unit(5), [Install]).
 
 /// The units a maintainer script enables with debhelper's literal
-/// `deb-systemd-helper enable 'UNIT'`.
-pub fn enabled_by(script: &str) -> Vec<String> {
+/// `deb-systemd-helper enable 'UNIT'`, or with `--user` for the manager of each user.
+pub fn enabled_by(script: &str, user: bool) -> Vec<String> {
+    let command = if user {
+        "deb-systemd-helper --user enable "
+    } else {
+        "deb-systemd-helper enable "
+    };
     script
         .lines()
         .filter_map(|line| {
-            let (_, rest) = line.trim().split_once("deb-systemd-helper enable ")?;
+            let (_, rest) = line.trim().split_once(command)?;
             let unit = rest.split_whitespace().next()?.trim_matches(['\'', '"']);
             (!unit.contains('$')).then(|| unit.to_owned())
         })
@@ -44,8 +49,10 @@ mod tests {
     #[test]
     fn enablement_is_read_from_the_script_and_the_unit() {
         let script = "\t\tdeb-systemd-helper enable 'docker.socket' >/dev/null || true\n\
+                      deb-systemd-helper --user enable 'agent.socket'\n\
                       deb-systemd-helper unmask 'x.service'\n";
-        assert_eq!(enabled_by(script), ["docker.socket"]);
+        assert_eq!(enabled_by(script, false), ["docker.socket"]);
+        assert_eq!(enabled_by(script, true), ["agent.socket"]);
         let unit = "[Unit]\nWantedBy=no\n[Install]\nWantedBy=sockets.target multi-user.target\nAlias=d.socket\n";
         assert_eq!(
             installs("docker.socket", unit),

@@ -1,6 +1,7 @@
 //! The Debian family: signed suites, `.deb` packages, dpkg's rules.
 
 mod open;
+mod package_sources;
 mod profile;
 mod select;
 mod sources;
@@ -17,8 +18,8 @@ use crate::platform::Architecture;
 use crate::recipe::{Profile, Recipe};
 
 use super::{
-    Family, FamilyError, Mirrors, OpenContext, Opened, ProfilePackages, Repository, SolveRequest,
-    Solved,
+    Family, FamilyError, Mirrors, OpenContext, Opened, PackageSource, ProfilePackages, Repository,
+    SolveRequest, Solved,
 };
 
 /// See the module.
@@ -36,6 +37,10 @@ impl Family for Debian {
         mirrors: &Mirrors,
     ) -> Result<Vec<Repository>, FamilyError> {
         sources::repositories(recipe, mirrors)
+    }
+
+    fn sources(&self, recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError> {
+        package_sources::of(recipe)
     }
 
     fn profile(&self, profile: Profile, recipe: &Recipe) -> ProfilePackages {

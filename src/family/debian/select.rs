@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::deb::packages::{PackageRecord, parse_index};
 use crate::deb::provider::{PackageSpec, Request, Universe};
+use crate::deb::relation;
 use crate::deb::version::Version;
 use crate::platform::Architecture;
 
@@ -67,13 +68,23 @@ fn solve_one(
                 .transpose()?,
         });
     }
-    for name in &request.optional {
-        let available = universe.versions(name).next().is_some();
-        if available && !request.packages.contains_key(name) {
-            include.push(PackageSpec {
-                name: name.clone(),
-                version: None,
-            });
+    for text in &request.optional {
+        let relations = relation::parse(text)
+            .map_err(|error| FamilyError::Recipe(format!("optional package `{text}`: {error}")))?;
+        for wanted in relations.iter().flat_map(|clause| &clause.alternatives) {
+            let accepted = |version: &Version| {
+                let constraint = wanted.constraint.as_ref();
+                constraint.is_none_or(|constraint| constraint.accepts(version))
+            };
+            let available = universe
+                .versions(wanted.name)
+                .any(|(record, _)| accepted(&record.control.version));
+            if available && !request.packages.contains_key(wanted.name) {
+                include.push(PackageSpec {
+                    name: wanted.name.to_owned(),
+                    version: None,
+                });
+            }
         }
     }
     let mut locked = BTreeMap::new();

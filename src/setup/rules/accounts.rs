@@ -2,12 +2,12 @@
 
 use super::super::accounts::{Accounts, User};
 use super::super::context::{Setup, SetupError};
-use super::{Rule, passwd_files};
+use super::{Rule, openssh_client, passwd_files};
 
 pub(super) const RULE: Rule = Rule {
     name: "system-accounts",
-    replaces: "docker.io.postinst (addgroup docker), systemd-sysusers calls of debhelper and systemd",
-    covers: &["docker.io", "systemd"],
+    replaces: "docker.io.postinst and openssh-client.postinst (addgroup), apt.postinst (adduser _apt), systemd-sysusers calls of debhelper and systemd",
+    covers: &["apt", "docker.io", "systemd"],
     apply,
 };
 
@@ -24,12 +24,27 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     let mut accounts = Accounts::parse(&passwd, &group).map_err(|line| {
         setup.input("usr/share/base-passwd", format!("unreadable line `{line}`"))
     })?;
+    // base-passwd has the user since bookworm; before, apt's script adds it.
+    if setup.has("apt") && accounts.uid("_apt").is_none() {
+        let uid = accounts.free_uid();
+        accounts.ensure_user(User {
+            name: "_apt".to_owned(),
+            uid,
+            gid: NOBODY,
+            gecos: String::new(),
+            home: "/nonexistent".to_owned(),
+            shell: "/usr/sbin/nologin".to_owned(),
+        });
+    }
     let distribution_users = accounts.users.len();
     for (path, text) in sysusers_files(setup)? {
         for line in text.lines() {
             add(&mut accounts, line)
                 .map_err(|message| setup.input(&path, format!("{message} in `{line}`")))?;
         }
+    }
+    if let Some(group) = openssh_client::group(setup) {
+        accounts.ensure_group(group, None);
     }
     if setup.has("docker.io") {
         accounts.ensure_group("docker", None);

@@ -4,7 +4,7 @@ use crate::recipe::IptablesBackend;
 
 use super::super::alternatives::{Declaration, Group, declared, groups};
 use super::super::context::{Setup, SetupError};
-use super::Rule;
+use super::{Rule, openssh_client};
 
 pub(super) const RULE: Rule = Rule {
     name: "alternatives",
@@ -13,6 +13,7 @@ pub(super) const RULE: Rule = Rule {
         "arptables",
         "ebtables",
         "iptables",
+        "less",
         "mawk",
         "tar",
         "util-linux",
@@ -34,6 +35,7 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     if setup.has("xz-utils") {
         declarations.push(xz());
     }
+    declarations.extend(openssh_client::alternatives(setup));
     let mut groups = groups(declarations);
     // With `auto` the guest chooses at every start; the image itself holds the safe default.
     let suffix = match setup.iptables {

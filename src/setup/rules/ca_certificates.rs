@@ -16,14 +16,20 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         return Ok(());
     };
     let head = configuration_head(package.control.text("postinst").unwrap_or_default());
-    let list: String = certificates_below(setup, SHIPPED)?
-        .iter()
-        .filter_map(|path| path.strip_prefix(SHIPPED)?.strip_prefix('/'))
-        .map(|name| format!("{name}\n"))
-        .collect();
+    let names = shipped(setup)?;
+    let list: String = names.iter().map(|name| format!("{name}\n")).collect();
     setup.write_new(CONFIGURATION, 0o644, format!("{head}{list}").as_str())?;
     setup.directory(LOCAL, 0o755, 0)?;
     update(setup)
+}
+
+/// The certificates that the package ships, by their paths below its directory, sorted.
+pub(super) fn shipped(setup: &Setup<'_>) -> Result<Vec<String>, SetupError> {
+    Ok(certificates_below(setup, SHIPPED)?
+        .iter()
+        .filter_map(|path| path.strip_prefix(SHIPPED)?.strip_prefix('/'))
+        .map(str::to_owned)
+        .collect())
 }
 
 /// The comment at the head of `ca-certificates.conf`, as the script writes it.

@@ -16,14 +16,13 @@ fn nothing(_: &mut Setup<'_>) -> Result<(), SetupError> {
 
 /// Packages and why their scripts have no effect here. Reviewed on bullseye to forky.
 const INERT: &[(&str, &str)] = &[
-    (
-        "adduser",
-        "removes files of older versions; the configuration is shipped",
-    ),
     ("containerd", "starts the service"),
     ("coreutils", "removes a directory of older versions"),
-    ("debconf", "upgrades its own database; an image has none"),
     ("dmsetup", "updates an initramfs"),
+    (
+        "debian-archive-keyring",
+        "removes keys that older versions put into apt's own keyring",
+    ),
     (
         "dpkg",
         "compatibility links the merged /usr already gives; timer enabled by `units`",
@@ -33,6 +32,14 @@ const INERT: &[(&str, &str)] = &[
         "updates an initramfs and removes files of older versions",
     ),
     (
+        "git",
+        "repairs links and a configuration file of older versions",
+    ),
+    (
+        "gzip",
+        "guards diversions of zutils, which an empty system does not have",
+    ),
+    (
         "init-system-helpers",
         "removes diversions of older versions",
     ),
@@ -40,10 +47,9 @@ const INERT: &[(&str, &str)] = &[
         "iproute2",
         "asks whether /bin/ip gets capabilities; the default is no",
     ),
-    ("libc6", "checks the kernel, restarts services on upgrade"),
     (
-        "libext2fs2t64",
-        "protects a moved library during an upgrade",
+        "libc6",
+        "checks the kernel, restarts services on upgrade; diversions are read by `diversions`",
     ),
     ("libgcrypt20", "removes files of older versions"),
     (
@@ -53,11 +59,6 @@ const INERT: &[(&str, &str)] = &[
     ("libpam0g", "restarts services on upgrade"),
     ("libselinux1", "removes files of older versions"),
     ("libssl1.1", "restarts services on upgrade"),
-    (
-        "libsystemd-shared",
-        "protects a moved library during an upgrade",
-    ),
-    ("libtirpc3t64", "protects a moved library during an upgrade"),
     ("perl", "removes an alternative of older versions"),
     ("perl-base", "protects against a broken upgrade"),
     (

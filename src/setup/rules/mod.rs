@@ -3,18 +3,25 @@
 use super::context::{Setup, SetupError};
 
 mod accounts;
+mod adduser;
 mod alternatives;
+mod apt;
 mod base_files;
 mod ca_certificates;
+mod debconf;
 mod debianutils;
+mod diversions;
 mod inert;
+mod init_scripts;
 mod ld_cache;
 mod machine_id;
 mod name_service;
 mod network_files;
+mod openssh_client;
 mod openssl;
 mod pam;
 mod passwd_files;
+mod timezone;
 mod units;
 mod usr_merge;
 
@@ -38,15 +45,22 @@ pub const RULES: &[Rule] = &[
     base_files::RULE,
     passwd_files::RULE,
     accounts::RULE,
+    adduser::RULE,
+    openssh_client::RULE,
     name_service::RULE,
     network_files::RULE,
     debianutils::RULE,
     pam::RULE,
     openssl::RULE,
     ca_certificates::RULE,
+    timezone::RULE,
     machine_id::RULE,
     units::RULE,
+    init_scripts::RULE,
     alternatives::RULE,
+    diversions::RULE,
+    debconf::RULE,
+    apt::RULE,
     ld_cache::RULE,
     inert::RULE,
 ];

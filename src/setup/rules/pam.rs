@@ -21,10 +21,42 @@ const TYPES: &[&str] = &[
 ];
 
 /// One file of `/usr/share/pam-configs`, its fields with continuation lines joined by newlines.
-struct Profile {
-    name: String,
+pub(super) struct Profile {
+    /// Its file name.
+    pub name: String,
     priority: i64,
     fields: BTreeMap<String, String>,
+}
+
+impl Profile {
+    /// Whether it is enabled unless an administrator says otherwise.
+    pub fn is_default(&self) -> bool {
+        self.fields
+            .get("Default")
+            .is_some_and(|value| value == "yes")
+    }
+
+    /// What it is called in the question about profiles.
+    pub fn title(&self) -> &str {
+        self.fields.get("Name").map_or("", String::as_str)
+    }
+}
+
+/// The profiles that packages ship, in the order in which pam-auth-update lists them.
+pub(super) fn profiles(setup: &Setup<'_>) -> Result<Vec<Profile>, SetupError> {
+    let paths: Vec<String> = setup
+        .tree
+        .below(&setup.path("usr/share/pam-configs")?)
+        .into_iter()
+        .map(|(path, _)| path.as_str().to_owned())
+        .collect();
+    let mut profiles = Vec::new();
+    for path in paths {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        profiles.push(parse(name, &setup.text(&path)?.unwrap_or_default()));
+    }
+    profiles.sort_by(|a, b| b.priority.cmp(&a.priority).then(a.name.cmp(&b.name)));
+    Ok(profiles)
 }
 
 fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
@@ -35,27 +67,12 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     if !setup.has("libpam-runtime") {
         return Ok(());
     }
-    let paths: Vec<String> = setup
-        .tree
-        .below(&setup.path("usr/share/pam-configs")?)
-        .into_iter()
-        .map(|(path, _)| path.as_str().to_owned())
-        .collect();
-    let mut profiles = Vec::new();
-    let mut known = Vec::new();
-    for path in paths {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let profile = parse(name, &setup.text(&path)?.unwrap_or_default());
-        known.push((profile.priority, profile.name.clone()));
-        if profile
-            .fields
-            .get("Default")
-            .is_some_and(|value| value == "yes")
-        {
-            profiles.push(profile);
-        }
+    let (mut profiles, mut seen) = (profiles(setup)?, String::new());
+    for profile in &profiles {
+        seen.push_str(&profile.name);
+        seen.push('\n');
     }
-    profiles.sort_by(|a, b| b.priority.cmp(&a.priority).then(a.name.cmp(&b.name)));
+    profiles.retain(Profile::is_default);
     for kind in TYPES {
         let Some(template) = setup.text(&format!("usr/share/pam/common-{kind}"))? else {
             continue;
@@ -68,16 +85,6 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         )?;
         setup.write_new(&format!("var/lib/pam/{kind}"), 0o644, stack.state.as_str())?;
     }
-    known.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    let seen: String = known
-        .iter()
-        .map(|(_, name)| {
-            format!(
-                "{name}
-"
-            )
-        })
-        .collect();
     setup.write_new("var/lib/pam/seen", 0o644, seen.as_str())
 }
 

@@ -11,38 +11,72 @@ pub(super) const RULE: Rule = Rule {
     apply,
 };
 
-/// Where units are shipped, in the order systemd searches.
-const UNIT_DIRECTORIES: &[&str] = &["usr/lib/systemd/system", "lib/systemd/system"];
-const STATE: &str = "var/lib/systemd/deb-systemd-helper-enabled";
+/// One kind of manager, and where its units are.
+struct Manager {
+    user: bool,
+    /// Where units are shipped, in the order systemd searches.
+    shipped: &'static [&'static str],
+    /// Where enabling makes links.
+    enabled: &'static str,
+    /// The path by which deb-systemd-helper names a unit: in the unmerged /lib.
+    named: &'static str,
+    /// Where it remembers the links it made.
+    state: &'static str,
+}
+
+const MANAGERS: &[Manager] = &[
+    Manager {
+        user: false,
+        shipped: &["usr/lib/systemd/system", "lib/systemd/system"],
+        enabled: "etc/systemd/system",
+        named: "/lib/systemd/system",
+        state: "var/lib/systemd/deb-systemd-helper-enabled",
+    },
+    Manager {
+        user: true,
+        shipped: &["usr/lib/systemd/user"],
+        enabled: "etc/systemd/user",
+        named: "/lib/systemd/user",
+        state: "var/lib/systemd/deb-systemd-user-helper-enabled",
+    },
+];
 
 fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     if !setup.has("init-system-helpers") {
         return Ok(());
     }
-    let enabled: Vec<String> = setup
-        .packages
-        .iter()
-        .filter_map(|package| package.control.text("postinst"))
-        .flat_map(enabled_by)
-        .collect();
-    for unit in enabled {
-        let shipped = UNIT_DIRECTORIES
+    for manager in MANAGERS {
+        let enabled: Vec<String> = setup
+            .packages
             .iter()
-            .map(|directory| format!("{directory}/{unit}"))
-            .find(|path| setup.exists(path));
-        let Some(path) = shipped else { continue };
-        let text = setup.text(&path)?.unwrap_or_default();
-        let mut also = String::new();
-        for link in installs(&unit, &text) {
-            let at = format!("etc/systemd/system/{link}");
-            // deb-systemd-helper names the unit by its path in the unmerged /lib.
-            setup.link(&at, &format!("/lib/systemd/system/{unit}"))?;
-            setup.write(&format!("{STATE}/{link}"), 0o644, "")?;
-            also.push_str(&format!("/{at}\n"));
-        }
-        if !also.is_empty() {
-            setup.write(&format!("{STATE}/{unit}.dsh-also"), 0o644, also.as_str())?;
+            .filter_map(|package| package.control.text("postinst"))
+            .flat_map(|script| enabled_by(script, manager.user))
+            .collect();
+        for unit in enabled {
+            enable(setup, manager, &unit)?;
         }
     }
     Ok(())
+}
+
+fn enable(setup: &mut Setup<'_>, manager: &Manager, unit: &str) -> Result<(), SetupError> {
+    let shipped = manager
+        .shipped
+        .iter()
+        .map(|directory| format!("{directory}/{unit}"))
+        .find(|path| setup.exists(path));
+    let Some(path) = shipped else { return Ok(()) };
+    let text = setup.text(&path)?.unwrap_or_default();
+    let mut also = String::new();
+    for link in installs(unit, &text) {
+        let at = format!("{}/{link}", manager.enabled);
+        setup.link(&at, &format!("{}/{unit}", manager.named))?;
+        setup.write(&format!("{}/{link}", manager.state), 0o644, "")?;
+        also.push_str(&format!("/{at}\n"));
+    }
+    if also.is_empty() {
+        return Ok(());
+    }
+    let remembered = format!("{}/{unit}.dsh-also", manager.state);
+    setup.write(&remembered, 0o644, also.as_str())
 }

@@ -1,0 +1,100 @@
+//! The repositories that apt inside the image uses: the recipe's own, without this machine's mirrors.
+
+use url::Url;
+
+use crate::recipe::{MirrorUrl, Recipe, Trust};
+
+use super::super::{FamilyError, Mirrors, PackageSource, Repository};
+use super::sources;
+
+/// The sources of `recipe`: for each suite the first mirror the recipe names that a container can
+/// reach, or the distribution's default.
+pub(super) fn of(recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError> {
+    let mut reachable = recipe.clone();
+    let debian = &mut reachable.debian;
+    debian.mirrors.retain(is_remote);
+    debian.security_mirrors.retain(is_remote);
+    debian
+        .repositories
+        .retain(|extra| extra.mirrors.iter().any(is_remote));
+    for extra in &mut debian.repositories {
+        extra.mirrors.retain(is_remote);
+    }
+    let distribution_keys = matches!(recipe.debian.trust, Trust::Distribution);
+    let check = recipe.debian.check_valid_until && !recipe.debian.archived;
+    let repositories = sources::repositories(&reachable, &Mirrors::default())?;
+    // One keyring for all suites of the distribution, as its keyring package has it.
+    let mut archive: Vec<Vec<u8>> = Vec::new();
+    for repository in repositories.iter().filter(|repository| is_own(repository)) {
+        for (_, certificate) in &repository.certificates {
+            if !archive.contains(certificate) {
+                archive.push(certificate.clone());
+            }
+        }
+    }
+    repositories
+        .into_iter()
+        .map(|repository| {
+            let own = is_own(&repository);
+            let mirror = repository.mirrors.first().map_or("", String::as_str);
+            Ok(PackageSource {
+                name: if own {
+                    "debian".to_owned()
+                } else {
+                    repository.name
+                },
+                uri: public(mirror)?,
+                suite: repository.suite,
+                components: repository.components,
+                certificates: if own {
+                    archive.clone()
+                } else {
+                    let certificates = repository.certificates.into_iter();
+                    certificates.map(|(_, certificate)| certificate).collect()
+                },
+                distribution_keys: own && distribution_keys,
+                priority: repository.priority,
+                check_valid_until: if own {
+                    check
+                } else {
+                    repository.check_valid_until
+                },
+            })
+        })
+        .collect()
+}
+
+/// Whether it is a suite of the distribution rather than one a recipe adds.
+fn is_own(repository: &Repository) -> bool {
+    repository.name.starts_with("debian/")
+}
+
+fn is_remote(mirror: &MirrorUrl) -> bool {
+    mirror.as_str().starts_with("http://") || mirror.as_str().starts_with("https://")
+}
+
+/// The address as it may stand in an image: normalised, and without a user's name or password.
+fn public(mirror: &str) -> Result<String, FamilyError> {
+    let refused = || FamilyError::Recipe(format!("mirror `{mirror}` is not an address of a host"));
+    let mut url = Url::parse(mirror).map_err(|_| refused())?;
+    url.set_username("").map_err(|()| refused())?;
+    url.set_password(None).map_err(|()| refused())?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::public;
+
+    #[test]
+    fn credentials_stay_out_of_the_image() {
+        assert_eq!(
+            public("https://user:secret@mirror.example.com/debian").expect("an address"),
+            "https://mirror.example.com/debian"
+        );
+        assert_eq!(
+            public("http://m/a b\nc").expect("an address"),
+            "http://m/a%20bc"
+        );
+    }
+}
