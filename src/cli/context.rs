@@ -179,9 +179,12 @@ pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> R
             recipe.path.display()
         ))
     };
+    let why_stale = previous
+        .as_ref()
+        .and_then(|lock| resolve::stale(lock, recipe, &repositories));
     if let Some(lock) = &previous
         && !make.update
-        && resolve::is_current(lock, recipe, &repositories)
+        && why_stale.is_none()
     {
         for warning in lock
             .repositories
@@ -209,13 +212,7 @@ pub(super) fn current_lock(session: &Session, recipe: &Recipe, make: &Make) -> R
         return Ok(lock);
     }
     if make.locked {
-        return Err(match previous {
-            Some(_) => stale(
-                "is stale: the recipe asks for something else, or trusts others, since it was made",
-            ),
-            None => stale("does not exist"),
-        }
-        .into());
+        return Err(stale(why_stale.as_deref().unwrap_or("does not exist")).into());
     }
     let keep = if make.update {
         Keep::Nothing

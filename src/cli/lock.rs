@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::lock::{Change, changes};
 use crate::recipe;
-use crate::resolve::{Keep, is_current};
+use crate::resolve::{self, Keep};
 
 use super::args::{Common, Lock};
 use super::context::{Session, lock_path, previous_lock, write_lock};
@@ -115,11 +115,8 @@ fn check(
         )));
     };
     let repositories = session.repositories(recipe)?;
-    if !is_current(previous, recipe, &repositories) {
-        bail!(LockStale(format!(
-            "lock file {} is stale: the recipe asks for something else since it was made",
-            path.display()
-        )));
+    if let Some(why) = resolve::stale(previous, recipe, &repositories) {
+        bail!(LockStale(format!("lock file {} {why}", path.display())));
     }
     let fresh = session.resolve(
         recipe,

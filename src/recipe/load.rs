@@ -10,10 +10,10 @@ use crate::platform::{Architecture, Platform};
 use super::error::RecipeError;
 use super::keys;
 use super::merge::Merge;
-use super::model::{Debian, ExtraRepository, Pin, Recipe, Trust};
-use super::raw::{RawKey, RawRecipe};
+use super::model::{Debian, ExtraRepository, LocalRepository, Pin, Recipe, Trust};
+use super::raw::{RawKey, RawLocal, RawRecipe};
 use super::values::{RelativePath, Word};
-use super::words::{InitKind, IptablesBackend, RunWait, StorageFallback};
+use super::words::{EnginePackage, InitKind, IptablesBackend, RunWait, StorageFallback};
 
 /// The recipe format this crate reads.
 const SCHEMA: u32 = 1;
@@ -32,6 +32,9 @@ const DEFAULT_STOP_TIMEOUT: u32 = 10;
 pub trait Source {
     /// The content of `path`, which lies below the directory of the first recipe.
     fn read(&self, path: &Path) -> std::io::Result<Vec<u8>>;
+
+    /// The directory `path`, absolute and without links, which lies below that of the first recipe.
+    fn directory(&self, path: &Path) -> std::io::Result<PathBuf>;
 }
 
 /// Files on disk, below `root`; links that lead out of it are refused.
@@ -39,8 +42,8 @@ struct Disk {
     root: PathBuf,
 }
 
-impl Source for Disk {
-    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+impl Disk {
+    fn inside(&self, path: &Path) -> std::io::Result<PathBuf> {
         let real = path.canonicalize()?;
         if !real.starts_with(&self.root) {
             return Err(std::io::Error::other(format!(
@@ -48,6 +51,13 @@ impl Source for Disk {
                 self.root.display()
             )));
         }
+        Ok(real)
+    }
+}
+
+impl Source for Disk {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        let real = self.inside(path)?;
         let size = std::fs::metadata(&real)?.len();
         if size > FILE_LIMIT {
             return Err(std::io::Error::other(format!(
@@ -55,6 +65,14 @@ impl Source for Disk {
             )));
         }
         std::fs::read(real)
+    }
+
+    fn directory(&self, path: &Path) -> std::io::Result<PathBuf> {
+        let real = self.inside(path)?;
+        if !real.is_dir() {
+            return Err(std::io::ErrorKind::NotADirectory.into());
+        }
+        Ok(real)
     }
 }
 
@@ -114,18 +132,30 @@ fn load_from(path: &Path, source: &dyn Source) -> Result<Recipe, RecipeError> {
                     pins: read_pins(at, &raw.keys, source)?,
                     priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
                     check_valid_until: raw.check_valid_until.unwrap_or(true),
+                    packages: raw
+                        .packages
+                        .iter()
+                        .flatten()
+                        .map(|package| package.name.clone())
+                        .collect(),
                 })
             })
             .collect::<Result<Vec<_>, RecipeError>>()?,
         None => Vec::new(),
     };
+    let local = chain
+        .iter()
+        .find_map(|(at, raw)| raw.debian.local.as_ref().map(|list| (at, list)))
+        .map(|(at, list)| read_local(at, list, source))
+        .transpose()?
+        .unwrap_or_default();
     let merged = chain
         .into_iter()
         .rev()
         .map(|(_, raw)| raw)
         .reduce(Merge::merge)
         .unwrap_or_default();
-    complete(path, merged, trust, repositories)
+    complete(path, merged, trust, repositories, local)
 }
 
 fn beside(file: &Path, relative: &RelativePath) -> PathBuf {
@@ -150,6 +180,26 @@ fn read_pins(at: &Path, keys: &[RawKey], source: &dyn Source) -> Result<Vec<Pin>
                     .read(&path)
                     .map_err(|source| RecipeError::Read { path, source })?,
                 fingerprint: key.fingerprint.clone(),
+            })
+        })
+        .collect()
+}
+
+fn read_local(
+    at: &Path,
+    list: &[RawLocal],
+    source: &dyn Source,
+) -> Result<Vec<LocalRepository>, RecipeError> {
+    list.iter()
+        .map(|raw| {
+            let path = beside(at, &raw.path);
+            Ok(LocalRepository {
+                name: raw.name.clone(),
+                named: raw.path.to_string(),
+                path: source
+                    .directory(&path)
+                    .map_err(|source| RecipeError::Read { path, source })?,
+                priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
             })
         })
         .collect()
@@ -189,6 +239,7 @@ fn complete(
     raw: RawRecipe,
     pins: Option<Vec<Pin>>,
     repositories: Vec<ExtraRepository>,
+    local: Vec<LocalRepository>,
 ) -> Result<Recipe, RecipeError> {
     let whole = |message: &str| RecipeError::whole(path, message);
     if raw.schema.is_none() {
@@ -252,6 +303,7 @@ fn complete(
             check_valid_until: raw.debian.check_valid_until.unwrap_or(true),
             trust: pins.map_or(Trust::Distribution, Trust::Pinned),
             repositories,
+            local,
         },
         include,
         recommends: raw.packages.recommends.unwrap_or(false),
@@ -262,6 +314,7 @@ fn complete(
             .into_iter()
             .map(|(winner, losers)| (winner, losers.into_iter().map(|loser| loser.name).collect()))
             .collect(),
+        pins: raw.packages.pin.unwrap_or_default(),
         acknowledged: raw.packages.acknowledge_scripts,
         init: raw.init.kind.unwrap_or(InitKind::Tini),
         iptables: raw.iptables.backend.unwrap_or(IptablesBackend::Legacy),
@@ -273,6 +326,7 @@ fn complete(
             .storage
             .size
             .map_or_else(|| DEFAULT_STORAGE_SIZE.to_owned(), |size| size.to_string()),
+        engine_package: raw.engine.package.unwrap_or(EnginePackage::DockerIo),
         daemon: raw.engine.daemon,
         wait: raw.run.wait.unwrap_or(RunWait::Command),
         stop_timeout: raw.run.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
@@ -295,6 +349,10 @@ mod tests {
                 .get(path.to_str().unwrap_or_default())
                 .map(|text| text.as_bytes().to_vec())
                 .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        }
+
+        fn directory(&self, path: &Path) -> std::io::Result<PathBuf> {
+            Ok(path.to_owned())
         }
     }
 

@@ -13,10 +13,10 @@ mod words;
 pub use error::RecipeError;
 pub use keys::schema;
 pub use load::{Source, load};
-pub use model::{Debian, Distribution, ExtraRepository, Pin, Recipe, Trust};
+pub use model::{Debian, Distribution, ExtraRepository, LocalRepository, Pin, Recipe, Trust};
 pub use raw::{Acknowledged, AllWord};
 pub use values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, RelativePath, RepositoryName,
     SnapshotStamp, Word,
 };
-pub use words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback};
+pub use words::{EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback};

@@ -13,7 +13,7 @@ use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, RelativePath, RepositoryName,
     SnapshotStamp, Word,
 };
-use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback};
+use super::words::{EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback};
 
 /// A recipe file.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -114,6 +114,8 @@ pub(super) struct RawDebian {
     pub keys: Option<Vec<RawKey>>,
     /// Further repositories.
     pub repository: Option<Vec<RawRepository>>,
+    /// Directories of package files beside the recipe.
+    pub local: Option<Vec<RawLocal>>,
 }
 
 merge_fields!(RawDebian {
@@ -128,6 +130,7 @@ merge_fields!(RawDebian {
     check_valid_until,
     keys,
     repository,
+    local,
 });
 
 /// A certificate file and the fingerprint that pins it.
@@ -160,6 +163,23 @@ pub(super) struct RawRepository {
     /// Whether an expired Release file is refused.
     #[serde(default)]
     pub check_valid_until: Option<bool>,
+    /// The only packages taken from this repository; every one by default.
+    #[serde(default)]
+    pub packages: Option<Vec<PackageName>>,
+}
+
+/// `[[debian.local]]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawLocal {
+    /// Name in the lock and in messages.
+    pub name: Word,
+    /// Directory, relative to the recipe, whose `.deb` files are a repository. They are trusted
+    /// because they lie beside the recipe; the lock records the digest of each that is used.
+    pub path: RelativePath,
+    /// Preference over other repositories, as in apt_preferences(5); 500 by default.
+    #[serde(default)]
+    pub priority: Option<i32>,
 }
 
 /// `[packages]`
@@ -173,6 +193,9 @@ pub(super) struct RawPackages {
     /// Packages that may overwrite files of others, as if they declared `Replaces`:
     /// `winner = ["loser"]`.
     pub replaces: Option<BTreeMap<String, Vec<PackageName>>>,
+    /// Packages that are taken from one repository and no other, by its name in the lock:
+    /// `package = "repository"`.
+    pub pin: Option<BTreeMap<String, Word>>,
     /// Packages whose maintainer scripts are accepted although no rule covers them, or `all`.
     pub acknowledge_scripts: Option<Acknowledged>,
 }
@@ -181,6 +204,7 @@ merge_fields!(RawPackages {
     include,
     recommends,
     replaces,
+    pin,
     acknowledge_scripts
 });
 
@@ -238,11 +262,13 @@ merge_fields!(RawStorage { fallback, size });
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawEngine {
+    /// The package that brings the engine.
+    pub package: Option<EnginePackage>,
     /// Keys of the daemon's configuration file, merged into `daemon.json`.
     pub daemon: BTreeMap<String, serde_json::Value>,
 }
 
-merge_fields!(RawEngine { daemon });
+merge_fields!(RawEngine { package, daemon });
 
 /// `[run]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -103,6 +103,7 @@ pub fn resolve(
                 optional: request.optional.clone(),
                 recommends: request.recommends,
                 preferred,
+                pins: request.pins.clone(),
             },
         )?;
         chosen.extend(solved.into_iter().map(|package| (platform, package)));
@@ -111,6 +112,7 @@ pub fn resolve(
     context
         .reporter
         .finish(task, &format!("{} packages", packages.len()));
+    // Directories have no date, and are older than every archive.
     let epoch = opened
         .iter()
         .map(|opened| opened.date)
@@ -144,15 +146,41 @@ pub fn resolve(
 
 /// Whether `lock` answers what the recipe asks now, and rests on keys that the recipe trusts now.
 pub fn is_current(lock: &Lock, recipe: &Recipe, repositories: &[Repository]) -> bool {
-    let trusted = repositories.iter().all(|repository| {
-        lock.repository(&repository.name).is_some_and(|locked| {
-            locked
-                .signers
-                .iter()
-                .any(|signer| repository.fingerprints.contains(signer))
-        })
-    });
-    trusted && lock.request == request(recipe, repositories).digest()
+    stale(lock, recipe, repositories).is_none()
+}
+
+/// Why `lock` does not answer what the recipe asks now, if it does not: the end of a sentence that
+/// begins with the lock.
+pub fn stale(lock: &Lock, recipe: &Recipe, repositories: &[Repository]) -> Option<String> {
+    for repository in repositories {
+        let Some(locked) = lock.repository(&repository.name) else {
+            return Some(format!(
+                "is stale: it has no repository {}, which the recipe has",
+                repository.name
+            ));
+        };
+        if let Some(directory) = &repository.directory {
+            if locked.digest != directory.digest {
+                return Some(format!(
+                    "is stale: the packages in {} have changed since it was made",
+                    directory.named
+                ));
+            }
+            continue;
+        }
+        let signers = &locked.signers;
+        if !signers
+            .iter()
+            .any(|signer| repository.fingerprints.contains(signer))
+        {
+            return Some(format!(
+                "is stale: the recipe does not trust those who signed {} when it was made",
+                repository.name
+            ));
+        }
+    }
+    (lock.request != request(recipe, repositories).digest())
+        .then(|| "is stale: the recipe asks for something else since it was made".to_owned())
 }
 
 fn preferred(lock: &Lock, platform: Platform, keep: &Keep) -> BTreeMap<String, String> {

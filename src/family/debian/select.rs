@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::deb::packages::{PackageRecord, parse_index};
-use crate::deb::provider::{PackageSpec, Request, Universe};
+use crate::deb::provider::{PackageSpec, Pin, PinnedRepository, Request, Universe};
 use crate::deb::version::Version;
 
 use super::super::{Chosen, FamilyError, Opened, SolveRequest};
@@ -25,7 +25,7 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
     let parsed: Vec<(usize, i32, Vec<PackageRecord>)> = parsed
         .par_iter()
         .map(|(position, opened, bytes)| {
-            let records = parse_index(bytes).map_err(|error| FamilyError::Metadata {
+            let mut records = parse_index(bytes).map_err(|error| FamilyError::Metadata {
                 subject: format!(
                     "Packages of {} for {}",
                     opened.repository.name,
@@ -33,6 +33,8 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
                 ),
                 message: error.to_string(),
             })?;
+            let only = &opened.repository.only;
+            records.retain(|record| only.is_empty() || only.contains(&*record.control.name));
             Ok((*position, opened.repository.priority, records))
         })
         .collect::<Result<_, FamilyError>>()?;
@@ -64,13 +66,34 @@ pub(super) fn solve(opened: &[Opened], request: &SolveRequest) -> Result<Vec<Cho
     for (name, version) in &request.preferred {
         locked.insert(name.clone(), parse_version(name, version)?);
     }
+    let mut pins = BTreeMap::new();
+    for (name, wanted) in &request.pins {
+        let id = opened
+            .iter()
+            .position(|opened| opened.repository.name == *wanted)
+            .ok_or_else(|| {
+                FamilyError::Recipe(format!(
+                    "package `{name}` is pinned to `{wanted}`, which is no repository"
+                ))
+            })?;
+        pins.insert(
+            name.clone(),
+            Pin {
+                version: None,
+                repository: Some(PinnedRepository {
+                    id,
+                    label: format!("repository `{wanted}`"),
+                }),
+            },
+        );
+    }
     let request = Request {
         origin: "the recipe".to_owned(),
         architecture: request.architecture,
         include,
         drop: Default::default(),
         recommends: request.recommends,
-        pins: BTreeMap::new(),
+        pins,
         locked,
     };
     let selection = universe

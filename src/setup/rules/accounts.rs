@@ -6,8 +6,8 @@ use super::{Rule, passwd_files};
 
 pub(super) const RULE: Rule = Rule {
     name: "system-accounts",
-    replaces: "docker.io.postinst (addgroup docker), systemd-sysusers calls of debhelper and systemd",
-    covers: &["docker.io", "systemd"],
+    replaces: "docker.io.postinst and docker-ce.postinst (group docker), systemd-sysusers calls of debhelper and systemd",
+    covers: &["docker-ce", "docker.io", "systemd"],
     apply,
 };
 
@@ -31,7 +31,7 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
                 .map_err(|message| setup.input(&path, format!("{message} in `{line}`")))?;
         }
     }
-    if setup.has("docker.io") {
+    if setup.has("docker.io") || setup.has("docker-ce") {
         accounts.ensure_group("docker", None);
     }
     passwd_files::write(setup, &accounts, distribution_users)

@@ -21,6 +21,7 @@ const INERT: &[(&str, &str)] = &[
         "removes files of older versions; the configuration is shipped",
     ),
     ("containerd", "starts the service"),
+    ("containerd.io", "starts the service; enabled by `units`"),
     ("coreutils", "removes a directory of older versions"),
     ("debconf", "upgrades its own database; an image has none"),
     ("dmsetup", "updates an initramfs"),
