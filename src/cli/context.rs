@@ -182,9 +182,12 @@ pub(super) fn current_lock(session: &Session, recipes: &Recipes, make: &Make) ->
             recipe.path.display()
         ))
     };
+    let why_stale = previous
+        .as_ref()
+        .and_then(|lock| resolve::stale(lock, recipes, &repositories));
     if let Some(lock) = &previous
         && !make.update
-        && resolve::is_current(lock, recipes, &repositories)
+        && why_stale.is_none()
     {
         for warning in lock
             .repositories
@@ -226,13 +229,7 @@ pub(super) fn current_lock(session: &Session, recipes: &Recipes, make: &Make) ->
         return Ok(lock);
     }
     if make.locked {
-        return Err(match previous {
-            Some(_) => stale(
-                "is stale: the recipe asks for something else, or trusts others, since it was made",
-            ),
-            None => stale("does not exist"),
-        }
-        .into());
+        return Err(stale(why_stale.as_deref().unwrap_or("does not exist")).into());
     }
     let keep = if make.update {
         Keep::Nothing

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::lock::{Change, changed_artifacts, changes};
 use crate::recipe::{self, Recipes};
-use crate::resolve::{Keep, is_current};
+use crate::resolve::{self, Keep};
 
 use super::args::{Common, Lock};
 use super::context::{Session, lock_path, previous_lock, warn_of_content, write_lock};
@@ -117,11 +117,8 @@ fn check(
         )));
     };
     let repositories = session.repositories(recipes.default())?;
-    if !is_current(previous, recipes, &repositories) {
-        bail!(LockStale(format!(
-            "lock file {} is stale: the recipe asks for something else since it was made",
-            path.display()
-        )));
+    if let Some(why) = resolve::stale(previous, recipes, &repositories) {
+        bail!(LockStale(format!("lock file {} {why}", path.display())));
     }
     let changed = changed_artifacts(previous, recipes);
     if !changed.is_empty() {

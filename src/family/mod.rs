@@ -7,6 +7,7 @@ mod debian;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -93,6 +94,8 @@ pub struct Repository {
     pub kind: &'static str,
     /// Base addresses, in order.
     pub mirrors: Vec<String>,
+    /// The directory it is, in place of mirrors.
+    pub directory: Option<Directory>,
     /// Base address of its snapshot archive, below which a stamp and then the mirror's tree follow.
     pub snapshots: Option<String>,
     /// Suite below `dists/`.
@@ -101,6 +104,8 @@ pub struct Repository {
     pub components: Vec<String>,
     /// Preference, as in apt_preferences(5).
     pub priority: i32,
+    /// The only packages taken from it; empty for every one.
+    pub only: BTreeSet<String>,
     /// The certificates: a name for messages and the bytes.
     pub certificates: Vec<(String, Vec<u8>)>,
     /// The primary fingerprints that may sign.
@@ -111,6 +116,18 @@ pub struct Repository {
     pub archived: bool,
     /// Whether an expired Release file is refused.
     pub check_valid_until: bool,
+}
+
+/// A directory of package files that serves as a repository. Nothing of it is signed: it is trusted
+/// as the recipe beside it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// How the recipe names it.
+    pub named: String,
+    /// Digest of the names and digests of its packages.
+    pub digest: Digest,
 }
 
 impl Repository {
@@ -126,6 +143,13 @@ impl Repository {
 
     /// The addresses of a file below the mirror, in order.
     pub fn addresses(&self, path: &str) -> Vec<String> {
+        if let Some(directory) = &self.directory {
+            // Absolute, so that there is an address of it.
+            return url::Url::from_file_path(directory.path.join(path))
+                .map(String::from)
+                .into_iter()
+                .collect();
+        }
         match (self.snapshot, &self.snapshots) {
             (Some(stamp), Some(base)) => vec![format!("{base}/{}/{path}", stamp.to_snapshot())],
             _ => self
@@ -198,7 +222,7 @@ pub struct OpenContext<'a> {
 pub struct Opened {
     /// The repository.
     pub repository: Repository,
-    /// Date of its Release.
+    /// Date of its Release; the Unix epoch where there is none.
     pub date: Epoch,
     /// Digest of the signed text.
     pub digest: Digest,
@@ -224,6 +248,8 @@ pub struct SolveRequest {
     pub recommends: bool,
     /// Versions preferred where they still exist, by name.
     pub preferred: BTreeMap<String, String>,
+    /// The one repository, by name, that a package is taken from.
+    pub pins: BTreeMap<String, String>,
 }
 
 /// The answer to a [`SolveRequest`].
@@ -296,10 +322,12 @@ mod tests {
             name: "debian/bookworm".to_owned(),
             kind: "deb",
             mirrors: vec!["http://a/debian".to_owned(), "http://b/debian".to_owned()],
+            directory: None,
             snapshots: Some("http://s/archive/debian".to_owned()),
             suite: "bookworm".to_owned(),
             components: vec!["main".to_owned()],
             priority: 500,
+            only: BTreeSet::new(),
             certificates: Vec::new(),
             fingerprints: vec!["AB".to_owned()],
             snapshot: None,
@@ -323,6 +351,15 @@ mod tests {
             repository.identity(),
             live,
             "other keys, another repository"
+        );
+        repository.directory = Some(Directory {
+            path: PathBuf::from("/srv/my packages"),
+            named: "my packages".to_owned(),
+            digest: Digest::of(""),
+        });
+        assert_eq!(
+            repository.addresses("a_1%3a2_all.deb"),
+            ["file:///srv/my%20packages/a_1%253a2_all.deb"]
         );
     }
 }

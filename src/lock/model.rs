@@ -86,15 +86,18 @@ pub struct Dropped {
 pub struct LockedRepository {
     /// Name in this lock, `debian/bookworm`.
     pub name: String,
-    /// Kind of repository: `deb`.
+    /// Kind of repository: `deb`, or `local` for a directory of packages beside the recipe.
     pub kind: String,
-    /// Suite below `dists/`.
+    /// Suite below `dists/`; absent for directories.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub suite: String,
-    /// Date of the signed Release file.
+    /// Date of the signed Release file; absent for directories, which have none.
+    #[serde(default, skip_serializing_if = "undated")]
     pub date: Epoch,
-    /// Digest of the signed text.
+    /// Digest of the signed text; of a directory, that of the names and digests of its packages.
     pub digest: Digest,
-    /// Primary fingerprints whose signatures were valid, sorted.
+    /// Primary fingerprints whose signatures were valid, sorted; none for directories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signers: Vec<String>,
     /// The snapshot archive's copy that holds the packages, `20260711T221637Z`; absent for
     /// repositories that have no snapshot archive.
@@ -103,6 +106,10 @@ pub struct LockedRepository {
     /// What was accepted although it would be refused by default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+fn undated(date: &Epoch) -> bool {
+    *date == Epoch::default()
 }
 
 /// One package.
@@ -171,6 +178,12 @@ pub struct Request {
     pub snapshot: Option<Epoch>,
     /// Uncovered scripts the recipe accepts.
     pub acknowledged: Vec<String>,
+    /// The one repository that a package is taken from, by package.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pins: BTreeMap<String, String>,
+    /// The only packages that are taken from a repository, by repository.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub only: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Request {

@@ -11,11 +11,11 @@ use super::content;
 use super::error::RecipeError;
 use super::keys;
 use super::merge::Merge;
-use super::model::{Debian, ExtraRepository, Pin, Recipe, Recipes, Trust};
-use super::raw::{RawKey, RawRecipe};
+use super::model::{Debian, ExtraRepository, LocalRepository, Pin, Recipe, Recipes, Trust};
+use super::raw::{RawKey, RawLocal, RawRecipe};
 use super::source::{Disk, Source};
 use super::values::{PackageName, RelativePath, VariantName, Word};
-use super::words::{InitKind, IptablesBackend, RunWait, StorageFallback, Userland};
+use super::words::{EnginePackage, InitKind, IptablesBackend, RunWait, StorageFallback, Userland};
 
 /// The variant that a recipe is by itself.
 const DEFAULT_VARIANT: &str = "default";
@@ -148,6 +148,12 @@ fn repositories(parts: &[Part], source: &dyn Source) -> Result<Vec<ExtraReposito
                 pins: read_pins(at, &raw.keys, source)?,
                 priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
                 check_valid_until: raw.check_valid_until.unwrap_or(true),
+                packages: raw
+                    .packages
+                    .iter()
+                    .flatten()
+                    .map(|package| package.name.clone())
+                    .collect(),
             })
         })
         .collect()
@@ -175,6 +181,26 @@ fn read_pins(at: &Path, keys: &[RawKey], source: &dyn Source) -> Result<Vec<Pin>
                     .read(&path)
                     .map_err(|source| RecipeError::Read { path, source })?,
                 fingerprint: key.fingerprint.clone(),
+            })
+        })
+        .collect()
+}
+
+fn read_local(
+    at: &Path,
+    list: &[RawLocal],
+    source: &dyn Source,
+) -> Result<Vec<LocalRepository>, RecipeError> {
+    list.iter()
+        .map(|raw| {
+            let path = beside(at, &raw.path);
+            Ok(LocalRepository {
+                name: raw.name.clone(),
+                named: raw.path.to_string(),
+                path: source
+                    .directory(&path)
+                    .map_err(|source| RecipeError::Read { path, source })?,
+                priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
             })
         })
         .collect()
@@ -221,6 +247,10 @@ fn complete(
         .map(|(at, keys)| read_pins(at, keys, source))
         .transpose()?;
     let repositories = repositories(parts, source)?;
+    let local = first_named(parts, |raw| raw.debian.local.as_ref())
+        .map(|(at, list)| read_local(at, list, source))
+        .transpose()?
+        .unwrap_or_default();
     let raw = parts
         .iter()
         .rev()
@@ -299,6 +329,7 @@ fn complete(
             check_valid_until: raw.debian.check_valid_until.unwrap_or(true),
             trust: trust.map_or(Trust::Distribution, Trust::Pinned),
             repositories,
+            local,
         },
         userland: raw.packages.userland.unwrap_or(Userland::Standard),
         include,
@@ -313,6 +344,7 @@ fn complete(
             .into_iter()
             .map(|(winner, losers)| (winner, losers.into_iter().map(|loser| loser.name).collect()))
             .collect(),
+        pins: raw.packages.pin.unwrap_or_default(),
         acknowledged: raw.packages.acknowledge_scripts,
         init: raw.init.kind.unwrap_or(InitKind::Tini),
         iptables: raw.iptables.backend.unwrap_or(IptablesBackend::Legacy),
@@ -324,6 +356,7 @@ fn complete(
             .storage
             .size
             .map_or_else(|| DEFAULT_STORAGE_SIZE.to_owned(), |size| size.to_string()),
+        engine_package: raw.engine.package.unwrap_or(EnginePackage::DockerIo),
         daemon: raw.engine.daemon,
         wait: raw.run.wait.unwrap_or(RunWait::Command),
         stop_timeout: raw.run.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),

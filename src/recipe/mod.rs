@@ -25,7 +25,9 @@ pub use error::RecipeError;
 pub use filter::PathFilters;
 pub use keys::schema;
 pub use load::load;
-pub use model::{Debian, Distribution, ExtraRepository, Pin, Recipe, Recipes, Trust};
+pub use model::{
+    Debian, Distribution, ExtraRepository, LocalRepository, Pin, Recipe, Recipes, Trust,
+};
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
 pub use source::Source;
@@ -33,4 +35,6 @@ pub use values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
     RepositoryName, SnapshotStamp, VariantName, Word,
 };
-pub use words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland};
+pub use words::{
+    EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland,
+};

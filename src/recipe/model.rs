@@ -14,7 +14,9 @@ use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RepositoryName,
     VariantName, Word,
 };
-use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland};
+use super::words::{
+    EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland,
+};
 
 /// The images of one recipe file: the recipe itself, then its variants. They share one lock.
 #[derive(Clone, Debug)]
@@ -98,6 +100,8 @@ pub struct Recipe {
     pub recommends: bool,
     /// Which package may overwrite files of which others, beyond what packages declare.
     pub replaces: BTreeMap<String, BTreeSet<String>>,
+    /// Which package is taken from which repository alone, by its name in the lock.
+    pub pins: BTreeMap<String, Word>,
     /// Uncovered scripts the recipe accepts.
     pub acknowledged: Option<Acknowledged>,
     /// PID 1.
@@ -108,6 +112,8 @@ pub struct Recipe {
     pub storage_fallback: Vec<StorageFallback>,
     /// Size of a loop file or tmpfs.
     pub storage_size: String,
+    /// The package that brings the inner engine.
+    pub engine_package: EnginePackage,
     /// `daemon.json`.
     pub daemon: BTreeMap<String, serde_json::Value>,
     /// Which commands wait for the daemon.
@@ -161,6 +167,8 @@ pub struct Debian {
     pub trust: Trust,
     /// Further repositories.
     pub repositories: Vec<ExtraRepository>,
+    /// Directories of package files.
+    pub local: Vec<LocalRepository>,
 }
 
 /// Who may sign a repository.
@@ -200,4 +208,19 @@ pub struct ExtraRepository {
     pub priority: i32,
     /// Whether an expired Release file is refused.
     pub check_valid_until: bool,
+    /// The only packages taken from it; empty for every one.
+    pub packages: BTreeSet<String>,
+}
+
+/// A directory of package files beside the recipe.
+#[derive(Clone, Debug)]
+pub struct LocalRepository {
+    /// Name in the lock.
+    pub name: Word,
+    /// The directory as the recipe names it, for messages.
+    pub named: String,
+    /// The directory, absolute and without links.
+    pub path: PathBuf,
+    /// Preference, as in apt_preferences(5).
+    pub priority: i32,
 }

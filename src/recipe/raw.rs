@@ -15,7 +15,9 @@ use super::values::{
     RepositoryName, SnapshotStamp, Word,
 };
 use super::variant::RawVariants;
-use super::words::{InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland};
+use super::words::{
+    EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland,
+};
 
 /// A recipe file.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -151,6 +153,8 @@ pub(super) struct RawDebian {
     pub keys: Option<Vec<RawKey>>,
     /// Further repositories.
     pub repository: Option<Vec<RawRepository>>,
+    /// Directories of package files beside the recipe.
+    pub local: Option<Vec<RawLocal>>,
 }
 
 merge_fields!(RawDebian {
@@ -165,6 +169,7 @@ merge_fields!(RawDebian {
     check_valid_until,
     keys,
     repository,
+    local,
 });
 
 /// A certificate file and the fingerprint that pins it.
@@ -205,6 +210,23 @@ pub(super) struct RawRepository {
     #[serde(default)]
     #[schemars(extend("default" = true))]
     pub check_valid_until: Option<bool>,
+    /// The only packages taken from this repository; every one by default.
+    #[serde(default)]
+    pub packages: Option<Vec<PackageName>>,
+}
+
+/// `[[debian.local]]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawLocal {
+    /// Name in the lock and in messages.
+    pub name: Word,
+    /// Directory, relative to the recipe, whose `.deb` files are a repository. They are trusted
+    /// because they lie beside the recipe; the lock records the digest of each that is used.
+    pub path: RelativePath,
+    /// Preference over other repositories, as in apt_preferences(5); 500 by default.
+    #[serde(default)]
+    pub priority: Option<i32>,
 }
 
 /// `[packages]`
@@ -235,6 +257,9 @@ pub(super) struct RawPackages {
     /// `winner = ["loser"]`.
     #[schemars(extend("default" = {}, "examples" = [{ "winner": ["loser"] }]))]
     pub replaces: Option<BTreeMap<String, Vec<PackageName>>>,
+    /// Packages that are taken from one repository and no other, by its name in the lock:
+    /// `package = "repository"`.
+    pub pin: Option<BTreeMap<String, Word>>,
     /// Packages whose maintainer scripts are accepted although no rule covers them, or `all`.
     #[schemars(extend("examples" = [["tool"]]))]
     pub acknowledge_scripts: Option<Acknowledged>,
@@ -248,6 +273,7 @@ merge_fields!(RawPackages {
     include_paths,
     recommends,
     replaces,
+    pin,
     acknowledge_scripts
 });
 
@@ -309,12 +335,14 @@ merge_fields!(RawStorage { fallback, size });
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawEngine {
+    /// The package that brings the engine.
+    pub package: Option<EnginePackage>,
     /// Keys of the daemon's configuration file, merged into `daemon.json`.
     #[schemars(extend("default" = {}, "examples" = [{ "log-driver": "local" }]))]
     pub daemon: BTreeMap<String, serde_json::Value>,
 }
 
-merge_fields!(RawEngine { daemon });
+merge_fields!(RawEngine { package, daemon });
 
 /// `[run]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

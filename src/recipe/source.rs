@@ -15,6 +15,9 @@ pub trait Source {
     /// Where `path` leads when every link is followed, which is below that directory too.
     fn real(&self, path: &Path) -> std::io::Result<PathBuf>;
 
+    /// The directory `path`, absolute and without links, which lies below that directory too.
+    fn directory(&self, path: &Path) -> std::io::Result<PathBuf>;
+
     /// What stands at `path`, the last link not followed; of a file at most `limit` bytes.
     fn entry(&self, path: &Path, limit: u64) -> std::io::Result<Found>;
 }
@@ -32,6 +35,14 @@ impl Source for Disk {
                 "it leads out of {}, the recipe's root",
                 self.root.display()
             )));
+        }
+        Ok(real)
+    }
+
+    fn directory(&self, path: &Path) -> std::io::Result<PathBuf> {
+        let real = self.real(path)?;
+        if !real.is_dir() {
+            return Err(std::io::ErrorKind::NotADirectory.into());
         }
         Ok(real)
     }

@@ -87,6 +87,16 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// The package that brings the inner engine.
+    EnginePackage, "an engine package" {
+        /// The distribution's own Docker.
+        DockerIo = "docker.io",
+        /// Docker's own packages, from a repository that the recipe names.
+        DockerCe = "docker-ce",
+    }
+}
+
+vocabulary! {
     /// Which iptables implementation the image selects.
     IptablesBackend, "an iptables backend" {
         /// The `x_tables` kernel interface.

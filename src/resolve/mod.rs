@@ -127,6 +127,7 @@ pub fn resolve(
     context
         .reporter
         .finish(task, &format!("{} packages", packages.len()));
+    // Directories have no date, and are older than every archive.
     let epoch = opened
         .iter()
         .map(|opened| opened.date)
@@ -161,15 +162,41 @@ pub fn resolve(
 
 /// Whether `lock` answers what the recipe asks now, and rests on keys that the recipe trusts now.
 pub fn is_current(lock: &Lock, recipes: &Recipes, repositories: &[Repository]) -> bool {
-    let trusted = repositories.iter().all(|repository| {
-        lock.repository(&repository.name).is_some_and(|locked| {
-            locked
-                .signers
-                .iter()
-                .any(|signer| repository.fingerprints.contains(signer))
-        })
-    });
-    trusted && lock.request == Request::digest(&requests(recipes, repositories))
+    stale(lock, recipes, repositories).is_none()
+}
+
+/// Why `lock` does not answer what the recipe asks now, if it does not: the end of a sentence that
+/// begins with the lock.
+pub fn stale(lock: &Lock, recipes: &Recipes, repositories: &[Repository]) -> Option<String> {
+    for repository in repositories {
+        let Some(locked) = lock.repository(&repository.name) else {
+            return Some(format!(
+                "is stale: it has no repository {}, which the recipe has",
+                repository.name
+            ));
+        };
+        if let Some(directory) = &repository.directory {
+            if locked.digest != directory.digest {
+                return Some(format!(
+                    "is stale: the packages in {} have changed since it was made",
+                    directory.named
+                ));
+            }
+            continue;
+        }
+        let signers = &locked.signers;
+        if !signers
+            .iter()
+            .any(|signer| repository.fingerprints.contains(signer))
+        {
+            return Some(format!(
+                "is stale: the recipe does not trust those who signed {} when it was made",
+                repository.name
+            ));
+        }
+    }
+    (lock.request != Request::digest(&requests(recipes, repositories)))
+        .then(|| "is stale: the recipe asks for something else since it was made".to_owned())
 }
 
 /// The choice for one image.
@@ -186,6 +213,7 @@ fn solve_request(request: &Request, preferred: &BTreeMap<String, String>) -> Sol
         drop: request.drop.keys().cloned().collect(),
         recommends: request.recommends,
         preferred: preferred.clone(),
+        pins: request.pins.clone(),
     }
 }
 

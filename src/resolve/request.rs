@@ -121,5 +121,20 @@ fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
             .collect(),
         snapshot: recipe.debian.snapshot,
         acknowledged: Request::acknowledged_by(recipe),
+        pins: pins(recipe),
+        only: repositories
+            .iter()
+            .filter(|repository| !repository.only.is_empty())
+            .map(|repository| (repository.name.clone(), repository.only.clone()))
+            .collect(),
     }
+}
+
+/// The one repository, by name, that a package is taken from.
+fn pins(recipe: &Recipe) -> BTreeMap<String, String> {
+    recipe
+        .pins
+        .iter()
+        .map(|(package, repository)| (package.clone(), repository.to_string()))
+        .collect()
 }

@@ -1,5 +1,6 @@
 //! The Debian family: signed suites, `.deb` packages, dpkg's rules.
 
+mod local;
 mod open;
 mod package_sources;
 mod profile;

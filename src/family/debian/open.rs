@@ -13,6 +13,7 @@ use crate::fetch::{DOCUMENT_LIMIT, FetchError, Validity, Wanted};
 use crate::platform::Architecture;
 
 use super::super::{FamilyError, OpenContext, Opened, Repository};
+use super::local;
 
 /// Largest decoded index, in bytes. Debian's main index has about 60 MB.
 const INDEX_LIMIT: u64 = 1 << 30;
@@ -35,6 +36,10 @@ pub(super) fn open(
     let mut opened = Vec::new();
     let mut needed = Vec::new();
     for (position, repository) in repositories.iter().enumerate() {
+        if let Some(directory) = &repository.directory {
+            opened.push(local::open(repository, directory, architectures)?);
+            continue;
+        }
         let (verified, release) = signed_release(repository, context)?;
         let warnings = judged(repository, &release, context)?;
         for &architecture in architectures {
@@ -60,7 +65,10 @@ pub(super) fn open(
         indexes.entry(needed.architecture).or_default().push(bytes);
     }
     // Only a state that was whole and good counts as seen.
-    for opened in &opened {
+    for opened in opened
+        .iter()
+        .filter(|opened| opened.repository.directory.is_none())
+    {
         context
             .fetcher
             .cache()

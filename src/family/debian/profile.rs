@@ -1,6 +1,6 @@
 //! The packages that profiles add on Debian.
 
-use crate::recipe::{InitKind, PathPattern, Profile, Recipe, Userland};
+use crate::recipe::{EnginePackage, InitKind, PathPattern, Profile, Recipe, Userland};
 
 use super::super::ProfilePackages;
 use super::userland;
@@ -30,19 +30,29 @@ const DIND_BASE: &[&str] = &[
     "netbase",
     "jq",
 ];
-const DIND_ENGINE: &[&str] = &["docker.io", "iptables", "arptables", "ebtables"];
-/// trixie and later split the client off; bookworm's init-system-helpers would otherwise pull in
-/// usrmerge and with it perl.
-const DIND_OPTIONAL: &[&str] = &["docker-cli", "usr-is-merged"];
+const DIND_ENGINE: &[&str] = &["iptables", "arptables", "ebtables"];
+/// bookworm's init-system-helpers would otherwise pull in usrmerge and with it perl.
+const DIND_OPTIONAL: &[&str] = &["usr-is-merged"];
+
+/// The packages that bring an engine: those that must be there, the first of which has its version,
+/// and those that only some suites have.
+fn engine_packages(package: EnginePackage) -> (&'static [&'static str], &'static [&'static str]) {
+    match package {
+        // trixie and later split the client off.
+        EnginePackage::DockerIo => (&["docker.io"], &["docker-cli"]),
+        EnginePackage::DockerCe => (&["docker-ce", "docker-ce-cli", "containerd.io"], &[]),
+    }
+}
 
 /// The packages of `profile`.
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     let Profile::Dind = profile;
+    let (needed, optional) = engine_packages(recipe.engine_package);
     let mut packages = ProfilePackages {
         base: owned(DIND_BASE),
-        engine: owned(DIND_ENGINE),
-        optional: owned(DIND_OPTIONAL),
-        engine_package: "docker.io".to_owned(),
+        engine: owned(&[needed, DIND_ENGINE].concat()),
+        optional: owned(&[optional, DIND_OPTIONAL].concat()),
+        engine_package: recipe.engine_package.word().to_owned(),
         exclude_paths: patterns(userland::NEVER),
         ..ProfilePackages::default()
     };

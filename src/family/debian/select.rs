@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::deb::packages::{PackageRecord, parse_index};
-use crate::deb::provider::{PackageSpec, Request, Universe};
+use crate::deb::provider::{PackageSpec, Pin, PinnedRepository, Request, Universe};
 use crate::deb::relation;
 use crate::deb::version::Version;
 use crate::platform::Architecture;
@@ -31,7 +31,7 @@ pub(super) fn solve(
     let parsed: Vec<(usize, i32, Vec<PackageRecord>)> = parsed
         .par_iter()
         .map(|(position, opened, bytes)| {
-            let records = parse_index(bytes).map_err(|error| FamilyError::Metadata {
+            let mut records = parse_index(bytes).map_err(|error| FamilyError::Metadata {
                 subject: format!(
                     "Packages of {} for {}",
                     opened.repository.name,
@@ -39,6 +39,8 @@ pub(super) fn solve(
                 ),
                 message: error.to_string(),
             })?;
+            let only = &opened.repository.only;
+            records.retain(|record| only.is_empty() || only.contains(&*record.control.name));
             Ok((*position, opened.repository.priority, records))
         })
         .collect::<Result<_, FamilyError>>()?;
@@ -49,12 +51,13 @@ pub(super) fn solve(
     }
     requests
         .iter()
-        .map(|request| solve_one(&universe, architecture, request))
+        .map(|request| solve_one(&universe, opened, architecture, request))
         .collect()
 }
 
 fn solve_one(
     universe: &Universe,
+    opened: &[Opened],
     architecture: Architecture,
     request: &SolveRequest,
 ) -> Result<Solved, FamilyError> {
@@ -91,13 +94,34 @@ fn solve_one(
     for (name, version) in &request.preferred {
         locked.insert(name.clone(), parse_version(name, version)?);
     }
+    let mut pins = BTreeMap::new();
+    for (name, wanted) in &request.pins {
+        let id = opened
+            .iter()
+            .position(|opened| opened.repository.name == *wanted)
+            .ok_or_else(|| {
+                FamilyError::Recipe(format!(
+                    "package `{name}` is pinned to `{wanted}`, which is no repository"
+                ))
+            })?;
+        pins.insert(
+            name.clone(),
+            Pin {
+                version: None,
+                repository: Some(PinnedRepository {
+                    id,
+                    label: format!("repository `{wanted}`"),
+                }),
+            },
+        );
+    }
     let request = Request {
         origin: "the recipe".to_owned(),
         architecture,
         include,
         drop: request.drop.clone(),
         recommends: request.recommends,
-        pins: BTreeMap::new(),
+        pins,
         locked,
     };
     let selection = universe

@@ -1,9 +1,12 @@
 //! Debian's repositories: the one table of default hosts, and what a recipe makes of it.
 
+use std::collections::BTreeSet;
+
 use crate::deb::keys::{ArchivePart, archive_keys, default_fingerprints};
-use crate::recipe::{MirrorUrl, Pin, Recipe, Trust};
+use crate::recipe::{MirrorUrl, Pin, Recipe, Trust, suggest};
 
 use super::super::{FamilyError, Mirrors, Repository};
+use super::local;
 
 /// Where a part of the archive lives by default.
 struct Hosts {
@@ -52,7 +55,7 @@ pub(super) fn repositories(
         };
         suites.push((name, ArchivePart::Security));
     }
-    let mut repositories = Vec::new();
+    let mut repositories: Vec<Repository> = Vec::new();
     for (name, part) in suites {
         let (hosts, own, configured) = match part {
             ArchivePart::Main => (&MAIN, &debian.mirrors, &mirrors.debian),
@@ -72,10 +75,12 @@ pub(super) fn repositories(
             name: format!("debian/{name}"),
             kind: "deb",
             mirrors: addresses(own, configured, default),
+            directory: None,
             snapshots: Some(hosts.snapshots.to_owned()),
             suite: name,
             components: debian.components.iter().map(ToString::to_string).collect(),
             priority: PRIORITY,
+            only: BTreeSet::new(),
             certificates,
             fingerprints,
             snapshot: debian.snapshot,
@@ -84,25 +89,18 @@ pub(super) fn repositories(
         });
     }
     for extra in &debian.repositories {
-        let name = extra.name.as_str();
-        if name.starts_with("debian/")
-            || repositories
-                .iter()
-                .any(|known: &Repository| known.name == name)
-        {
-            return Err(FamilyError::Recipe(format!(
-                "[[debian.repository]] `{name}` has a name that is taken; give each repository its own, not below `debian/`"
-            )));
-        }
+        unused("repository", extra.name.as_str(), &repositories)?;
         let (certificates, fingerprints) = pinned(&extra.pins);
         repositories.push(Repository {
             name: extra.name.to_string(),
             kind: "deb",
             mirrors: extra.mirrors.iter().map(ToString::to_string).collect(),
+            directory: None,
             snapshots: None,
             suite: extra.suite.to_string(),
             components: extra.components.iter().map(ToString::to_string).collect(),
             priority: extra.priority,
+            only: extra.packages.clone(),
             certificates,
             fingerprints,
             snapshot: None,
@@ -110,7 +108,31 @@ pub(super) fn repositories(
             check_valid_until: extra.check_valid_until,
         });
     }
+    for local in &debian.local {
+        unused("local", local.name.as_str(), &repositories)?;
+        repositories.push(local::repository(local)?);
+    }
+    for (package, wanted) in &recipe.pins {
+        let names = || repositories.iter().map(|known| known.name.as_str());
+        if !names().any(|name| name == wanted.as_str()) {
+            return Err(FamilyError::Recipe(format!(
+                "[packages.pin] `{package}` names repository `{wanted}`, which the recipe does not have (it has {}){}",
+                names().collect::<Vec<_>>().join(", "),
+                suggest::hint(wanted.as_str(), names()),
+            )));
+        }
+    }
     Ok(repositories)
+}
+
+/// Refuses a name that another repository has.
+fn unused(table: &str, name: &str, known: &[Repository]) -> Result<(), FamilyError> {
+    if name.starts_with("debian/") || known.iter().any(|known| known.name == name) {
+        return Err(FamilyError::Recipe(format!(
+            "[[debian.{table}]] `{name}` has a name that is taken; give each repository its own, not below `debian/`"
+        )));
+    }
+    Ok(())
 }
 
 /// The recipe's mirrors, else the configured ones, else the default.

@@ -4,6 +4,10 @@ use super::*;
 struct Files(BTreeMap<&'static str, &'static str>);
 
 impl Source for Files {
+    fn directory(&self, path: &Path) -> std::io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
     fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
         self.0
             .get(path.to_str().unwrap_or_default())

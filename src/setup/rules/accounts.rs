@@ -6,8 +6,8 @@ use super::{Rule, openssh_client, passwd_files};
 
 pub(super) const RULE: Rule = Rule {
     name: "system-accounts",
-    replaces: "docker.io.postinst and openssh-client.postinst (addgroup), apt.postinst (adduser _apt), systemd-sysusers calls of debhelper and systemd",
-    covers: &["apt", "docker.io", "systemd"],
+    replaces: "docker.io.postinst, docker-ce.postinst and openssh-client.postinst (addgroup), apt.postinst (adduser _apt), systemd-sysusers calls of debhelper and systemd",
+    covers: &["apt", "docker-ce", "docker.io", "systemd"],
     apply,
 };
 
@@ -46,7 +46,7 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     if let Some(group) = openssh_client::group(setup) {
         accounts.ensure_group(group, None);
     }
-    if setup.has("docker.io") {
+    if setup.has("docker.io") || setup.has("docker-ce") {
         accounts.ensure_group("docker", None);
     }
     passwd_files::write(setup, &accounts, distribution_users)

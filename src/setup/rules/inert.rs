@@ -17,6 +17,7 @@ fn nothing(_: &mut Setup<'_>) -> Result<(), SetupError> {
 /// Packages and why their scripts have no effect here. Reviewed on bullseye to forky.
 const INERT: &[(&str, &str)] = &[
     ("containerd", "starts the service"),
+    ("containerd.io", "starts the service; enabled by `units`"),
     ("coreutils", "removes a directory of older versions"),
     ("dmsetup", "updates an initramfs"),
     (

@@ -6,8 +6,16 @@ use std::io::Write as _;
 #[derive(Clone)]
 pub struct Deb {
     fields: Vec<(String, String)>,
+    scripts: Vec<(String, String)>,
+    payload: Payload,
+}
+
+#[derive(Clone)]
+enum Payload {
     /// Path to content: regular files, with the directories above them.
-    files: Vec<(String, Vec<u8>)>,
+    Files(Vec<(String, Vec<u8>)>),
+    /// A tar as another package has it.
+    Tar(Vec<u8>),
 }
 
 impl Deb {
@@ -24,7 +32,8 @@ impl Deb {
             fields: fields
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
-            files: Vec::new(),
+            scripts: Vec::new(),
+            payload: Payload::Files(Vec::new()),
         }
     }
 
@@ -35,9 +44,24 @@ impl Deb {
         self
     }
 
+    /// Adds a maintainer script.
+    pub fn script(mut self, name: &str, text: &str) -> Self {
+        self.scripts.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
     /// Adds a file to the payload; `path` is without a leading slash.
     pub fn file(mut self, path: &str, content: &[u8]) -> Self {
-        self.files.push((path.to_owned(), content.to_owned()));
+        match &mut self.payload {
+            Payload::Files(files) => files.push((path.to_owned(), content.to_owned())),
+            Payload::Tar(_) => panic!("{path}: the payload is a tar already"),
+        }
+        self
+    }
+
+    /// Takes a decoded payload tar as it is.
+    pub fn tar(mut self, tar: Vec<u8>) -> Self {
+        self.payload = Payload::Tar(tar);
         self
     }
 
@@ -52,12 +76,26 @@ impl Deb {
     /// The bytes of the package file.
     pub fn build(&self) -> Vec<u8> {
         let control = self.control();
-        let members = [("./control", control.as_bytes(), 0o644)];
+        let mut members = vec![("./control", control.as_bytes(), 0o644)];
+        let scripts: Vec<(String, &str)> = self
+            .scripts
+            .iter()
+            .map(|(name, text)| (format!("./{name}"), text.as_str()))
+            .collect();
+        members.extend(
+            scripts
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_bytes(), 0o755)),
+        );
+        let payload = match &self.payload {
+            Payload::Tar(tar) => tar.clone(),
+            Payload::Files(files) => files_tar(files),
+        };
         let mut archive = ar::Builder::new(Vec::new());
         for (name, content) in [
             ("debian-binary", b"2.0\n".to_vec()),
             ("control.tar.gz", gzip(&tar_of(&members))),
-            ("data.tar.gz", gzip(&files_tar(&self.files))),
+            ("data.tar.gz", gzip(&payload)),
         ] {
             let header = ar::Header::new(name.into(), content.len() as u64);
             archive

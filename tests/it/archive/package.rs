@@ -40,6 +40,8 @@ impl Package {
         let (control, bytes) = (deb.control(), deb.build());
         let field = |name| super::field(&control, name).expect("a field of the control file");
         let (name, version) = (field("Package"), field("Version"));
+        // As in every archive, without the epoch.
+        let version = version.split_once(':').map_or(version, |(_, rest)| rest);
         let path = format!(
             "pool/main/{}/{name}/{name}_{version}_{}.deb",
             &name[..1],
@@ -88,6 +90,14 @@ impl Package {
                 std::io::copy(&mut from, &mut to).expect("a package file");
             }
         }
+    }
+
+    /// The decoded payload of a real package, for those made from it.
+    pub fn payload(&self) -> Vec<u8> {
+        let mut payload = Vec::new();
+        let file = cached(&shared_cache(), &self.sha256, self.size);
+        dindimg::deb::archive::unpack(file, &mut payload).expect("a package file");
+        payload
     }
 }
 

@@ -50,6 +50,7 @@ pub enum Indexes {
 /// A suite to publish.
 pub struct Suite {
     name: String,
+    component: String,
     date: Epoch,
     valid_until: Option<Epoch>,
     architectures: Vec<&'static str>,
@@ -66,6 +67,7 @@ impl Suite {
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            component: "main".to_owned(),
             date: from_now(-60),
             valid_until: Some(from_now(7 * DAY)),
             architectures: vec!["amd64", "arm64"],
@@ -75,6 +77,12 @@ impl Suite {
             digests: Digests::Usual,
             indexes: Indexes::Debian,
         }
+    }
+
+    /// With this component in place of `main`.
+    pub fn component(mut self, component: &str) -> Self {
+        component.clone_into(&mut self.component);
+        self
     }
 
     /// Made and signed at this time.
@@ -165,7 +173,7 @@ impl Suite {
         let mut files = BTreeMap::new();
         for architecture in &self.architectures {
             let plain = self.index(architecture).into_bytes();
-            let path = format!("main/binary-{architecture}/Packages");
+            let path = format!("{}/binary-{architecture}/Packages", self.component);
             let mut add = |suffix: &str, bytes: Vec<u8>, stored| {
                 files.insert(format!("{path}{suffix}"), IndexFile { bytes, stored });
             };
@@ -204,8 +212,8 @@ impl Suite {
         // Suites below another directory announce that with their components, as the security
         // suites before bullseye do.
         let component = match self.name.split_once('/') {
-            Some((_, below)) => format!("{below}/main"),
-            None => "main".to_owned(),
+            Some((_, below)) => format!("{below}/{}", self.component),
+            None => self.component.clone(),
         };
         let mut text = format!(
             "Origin: Test\nLabel: Test\nSuite: {name}\nCodename: {name}\nDate: {}\n",
