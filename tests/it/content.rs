@@ -368,7 +368,7 @@ profile = "dind"
 [debian]
 suite = "bookworm"
 [packages]
-include = ["findutils"]
+include = ["bash", "curl", "findutils", "grep", "libc-bin", "passwd", "sed"]
 [env]
 TEAM = "platform"
 [labels]
