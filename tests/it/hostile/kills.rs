@@ -1,6 +1,7 @@
 //! Builds killed at any moment: nothing partial is taken for whole, and the next run on the same
 //! cache gives the same image.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -88,6 +89,11 @@ fn assert_whole(path: &Path) {
     }
 }
 
+/// Says on standard error, past the capture of the test harness, what repeats this run.
+fn told(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 #[test]
 fn builds_killed_at_random_moments_leave_nothing_that_misleads_the_next() {
     let Some(scene) = scene() else { return };
@@ -96,7 +102,7 @@ fn builds_killed_at_random_moments_leave_nothing_that_misleads_the_next() {
     let whole = begun.elapsed();
     let seed = std::env::var(SEED).ok().and_then(|text| text.parse().ok());
     let seed: u64 = seed.unwrap_or_else(rand::random);
-    println!("{SEED}={seed}");
+    told(&format!("{SEED}={seed}"));
     let mut random = StdRng::seed_from_u64(seed);
     let mut interrupted = 0;
     let mut rounds = 0;
@@ -131,7 +137,9 @@ fn builds_killed_at_random_moments_leave_nothing_that_misleads_the_next() {
         let left = super::cache::leftovers(&scene.cache());
         assert!(left.is_empty(), "swept: {left:?} ({SEED}={seed})");
     }
-    println!("{interrupted} of {rounds} runs were killed in time");
+    told(&format!(
+        "{interrupted} of {rounds} runs were killed in time"
+    ));
 }
 
 /// Kills the run inside of the first write that goes beyond `blocks` of 512 bytes in a file.
