@@ -1,6 +1,7 @@
 //! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
+mod base_image;
 mod builds;
 mod closure;
 mod cutting_proxy;
@@ -20,6 +21,7 @@ mod push_faults;
 mod readers;
 mod small_image;
 mod smoke;
+mod standard;
 mod support;
 mod tampering;
 mod trees;
