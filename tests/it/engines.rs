@@ -105,6 +105,8 @@ if [ -n "$daemon" ]; then
   kill -TERM "$daemon"
   wait "$daemon"
 fi
+# What `--network host` pins is a mount; the daemon leaves it.
+if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
 rm -rf "$dir"
 "#;
 
