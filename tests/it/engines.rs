@@ -105,6 +105,8 @@ if [ -n "$daemon" ]; then
   kill -TERM "$daemon"
   wait "$daemon"
 fi
+# What `--network host` pins is a mount; the daemon leaves it.
+if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
 rm -rf "$dir"
 "#;
 
@@ -129,6 +131,13 @@ pub fn docker() -> &'static Engine {
     DOCKER.get_or_init(Engine::docker)
 }
 
+/// A private Docker that shares the machine's network and changes nothing in it: for builds that
+/// install packages. It has no bridge; everything in it runs with `--network host`.
+pub fn docker_online() -> &'static Engine {
+    static DOCKER: OnceLock<Engine> = OnceLock::new();
+    DOCKER.get_or_init(|| Engine::dockerd("online", false))
+}
+
 /// The private Podman of this test binary, made by its first user.
 pub fn podman() -> &'static Engine {
     static PODMAN: OnceLock<Engine> = OnceLock::new();
@@ -137,7 +146,12 @@ pub fn podman() -> &'static Engine {
 
 impl Engine {
     fn docker() -> Self {
-        let dir = directory("docker");
+        Self::dockerd("docker", true)
+    }
+
+    /// A Docker daemon, in a network namespace of its own where `isolated`.
+    fn dockerd(prefix: &str, isolated: bool) -> Self {
+        let dir = directory(prefix);
         let client = first_file(&["/usr/bin/docker", "/usr/local/bin/docker"]);
         symlink(client, dir.join("bin/docker")).expect("docker linked");
         let host = format!("unix://{}", dir.join("docker.sock").display());
@@ -153,7 +167,17 @@ impl Engine {
             daemon.push(format!("--add-runtime=bounded={}", runtime.display()));
             daemon.push("--default-runtime=bounded".to_owned());
         }
-        let engine = Self::start("docker", dir, &daemon, Some(host));
+        if !isolated {
+            for flag in [
+                "bridge=none",
+                "iptables=false",
+                "ip-forward=false",
+                "ip-masq=false",
+            ] {
+                daemon.push(format!("--{flag}"));
+            }
+        }
+        let engine = Self::start("docker", dir, &daemon, Some(host), isolated);
         engine.wait(&["version"]);
         engine
     }
@@ -188,7 +212,7 @@ impl Engine {
             fs::write(dir.join(name), text).expect("podman configured");
         }
         fs::create_dir(dir.join("networks")).expect("network directory");
-        let engine = Self::start("podman", dir, &[], None);
+        let engine = Self::start("podman", dir, &[], None, true);
         // Podman has no daemon: each call enters the room.
         let program = first_file(&["/usr/bin/podman", "/usr/local/bin/podman"]);
         let script = format!(
@@ -203,16 +227,16 @@ impl Engine {
         engine
     }
 
-    fn start(name: &'static str, dir: PathBuf, daemon: &[String], host: Option<String>) -> Self {
+    fn start(
+        name: &'static str,
+        dir: PathBuf,
+        daemon: &[String],
+        host: Option<String>,
+        isolated: bool,
+    ) -> Self {
         let supervisor = Command::new("unshare")
-            .args([
-                "--net",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-            ])
+            .args(isolated.then_some("--net"))
+            .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["sh", "-c", SUPERVISE, "sh"])
             .arg(&dir)
             .args(daemon)

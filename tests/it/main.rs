@@ -1,7 +1,9 @@
 //! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
+
 mod archive;
+mod base_image;
 mod builds;
 mod buster;
 mod closure;
@@ -28,6 +30,7 @@ mod repositories;
 mod signed;
 mod small_image;
 mod smoke;
+mod standard;
 mod support;
 mod tampering;
 mod trees;

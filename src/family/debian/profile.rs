@@ -53,7 +53,8 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
         engine: owned(&[needed, DIND_ENGINE].concat()),
         optional: owned(&[optional, DIND_OPTIONAL].concat()),
         engine_package: recipe.engine_package.word().to_owned(),
-        exclude_paths: patterns(userland::NEVER),
+        exclude_paths: patterns(&[userland::NEVER, userland::USUAL_EXCLUDE].concat()),
+        include_paths: patterns(userland::USUAL_INCLUDE),
         ..ProfilePackages::default()
     };
     let init = match recipe.init {
@@ -82,7 +83,6 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
             packages
                 .exclude_paths
                 .extend(patterns(userland::SLIM_EXCLUDE));
-            packages.include_paths = patterns(userland::SLIM_INCLUDE);
         }
     }
     packages
@@ -104,8 +104,9 @@ mod tests {
     fn every_pattern_of_a_userland_is_one() {
         for texts in [
             userland::NEVER,
+            userland::USUAL_EXCLUDE,
+            userland::USUAL_INCLUDE,
             userland::SLIM_EXCLUDE,
-            userland::SLIM_INCLUDE,
         ] {
             assert_eq!(patterns(texts).len(), texts.len());
         }

@@ -95,19 +95,24 @@ pub(super) const NEVER: &[&str] = &[
     "/usr/bin/containerd-shim-runc-v1",
 ];
 
-/// Paths that the slim userland is without: pages to read, and containerd's debugging client.
-pub(super) const SLIM_EXCLUDE: &[&str] = &[
+/// Paths that no container needs and that a recipe can have back with `include-paths`: pages to
+/// read, translations of messages, and containerd's debugging client.
+pub(super) const USUAL_EXCLUDE: &[&str] = &[
     "/usr/bin/ctr",
     "/usr/share/doc/*",
     "/usr/share/man/*",
     "/usr/share/locale/*",
     "/usr/share/info/*",
+];
+
+/// What is kept of those: licences have to go with the files.
+pub(super) const USUAL_INCLUDE: &[&str] = &["/usr/share/doc/*/copyright"];
+
+/// Paths that the slim userland is without as well: aids for shells it does not have.
+pub(super) const SLIM_EXCLUDE: &[&str] = &[
     "/usr/share/lintian/*",
     "/usr/share/bash-completion/*",
     "/usr/share/zsh/*",
     "/usr/share/fish/*",
     "/usr/share/bug/*",
 ];
-
-/// What is kept of those: licences have to go with the files.
-pub(super) const SLIM_INCLUDE: &[&str] = &["/usr/share/doc/*/copyright"];
