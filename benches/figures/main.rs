@@ -1,8 +1,8 @@
 //! The figures of README: one command measures them and prints the table.
 //!
 //! `cargo bench` takes every figure several times, with the peers that are installed beside them.
-//! `cargo bench -- --quick` takes our own once; `cargo test` does the same, so that this program
-//! cannot rot. `--json FILE` writes the samples, and any other word chooses the figures whose id
+//! `cargo bench -- --quick` takes our own once, which is what CI can afford.
+//! `--json FILE` writes the samples, and any other word chooses the figures whose id
 //! contains it.
 //!
 //! "Package files cached" means a cache that holds the verified `.deb` files and nothing else.

@@ -15,7 +15,7 @@ pub struct Options {
 impl Options {
     /// Reads the arguments; none when the figures are merely to be listed, as test runners ask.
     ///
-    /// `cargo bench` says so with `--bench`; without it this is `cargo test`, whose flags for the
+    /// `cargo bench` says so with `--bench`; without it a test runner asks, whose flags for the
     /// standard harness mean nothing here.
     pub fn parse(arguments: &[String]) -> Option<Self> {
         let bench = arguments.iter().any(|word| word == "--bench");

@@ -43,8 +43,8 @@ pub const SIX: &[&str] = &[
     "bullseye-team",
 ];
 
-/// What a team adds.
-const TEAM: &str = "[packages]\ninclude = [\"socat\", \"tree\"]\n[iptables]\nbackend = \"nft\"\n";
+/// What a team changes.
+const TEAM: &str = "[iptables]\nbackend = \"nft\"\n";
 
 /// Directories of one run.
 pub struct Workshop {
