@@ -26,6 +26,7 @@ pub use rules::{RULES, Rule};
 /// Applies every rule that concerns an installed package, in the order of [`RULES`].
 pub fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     for rule in RULES {
+        setup.rule = rule.name;
         (rule.apply)(setup)?;
     }
     Ok(())

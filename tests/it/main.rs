@@ -1,7 +1,6 @@
 //! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
-
 mod archive;
 mod base_image;
 mod builds;

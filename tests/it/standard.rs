@@ -5,13 +5,5 @@ pub const STANDARD: &str = "adduser apt bash bsdutils curl debconf debian-archiv
 
 /// The recipe of the standard image of `suite` for this machine.
 pub fn recipe(suite: &str) -> String {
-    let plugins = match suite {
-        "bullseye" | "bookworm" => "",
-        _ => " docker-buildx docker-compose",
-    };
-    let list = format!("{STANDARD}{plugins}");
-    let include: Vec<&str> = list.split(' ').collect();
-    format!(
-        "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"{suite}\"\n[packages]\ninclude = {include:?}\n"
-    )
+    format!("schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"{suite}\"\n")
 }

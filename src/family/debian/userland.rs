@@ -105,8 +105,11 @@ pub(super) const USUAL_EXCLUDE: &[&str] = &[
     "/usr/share/info/*",
 ];
 
-/// What is kept of those: licences have to go with the files.
-pub(super) const USUAL_INCLUDE: &[&str] = &["/usr/share/doc/*/copyright"];
+/// What is kept of those: licences have to go with the files, and locales are found by alias.
+pub(super) const USUAL_INCLUDE: &[&str] = &[
+    "/usr/share/doc/*/copyright",
+    "/usr/share/locale/locale.alias",
+];
 
 /// Paths that the slim userland is without as well: aids for shells it does not have.
 pub(super) const SLIM_EXCLUDE: &[&str] = &[
