@@ -39,6 +39,12 @@ const ADMIN: &str = "var/lib/dpkg";
 const RULE: &str = "dpkg-database";
 /// Tells dpkg of the paths that are left out, so that later installations leave them out too.
 const FILTERS: &str = "etc/dpkg/dpkg.cfg.d/dindimg";
+/// dpkg lists what it was told to leave out, and then misses it: this program follows each run of
+/// dpkg and takes such paths out of the lists (dpkg(1), `--post-invoke`).
+const FORGET: &str = "usr/lib/dindimg/forget-excluded";
+const FORGET_SOURCE: &str = include_str!("../../images/dpkg/forget-excluded.sh");
+/// The lists of the image itself need not be looked at: this is as old as they are.
+const FORGOTTEN: &str = "var/lib/dindimg/forgotten";
 
 /// Writes the database for the installed packages.
 ///
@@ -72,8 +78,13 @@ pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         )?;
     }
     if setup.has("dpkg") && !setup.filters.is_empty() {
-        let configuration = setup.filters.configuration();
+        let configuration = format!(
+            "{}post-invoke=if [ -x /{FORGET} ]; then /{FORGET}; fi\n",
+            setup.filters.configuration()
+        );
         setup.write(FILTERS, 0o644, configuration.as_str())?;
+        setup.write(FORGET, 0o755, FORGET_SOURCE)?;
+        setup.write(FORGOTTEN, 0o644, "")?;
     }
     setup.write(&format!("{ADMIN}/info/format"), 0o644, "1\n")?;
     let mut triggers = Triggers::default();

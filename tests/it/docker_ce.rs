@@ -187,8 +187,8 @@ fn the_docker_ce_recipe_takes_its_engine_from_dockers_repository_and_boots() {
 fn the_docker_ce_recipe_pins_dockers_key_and_only_for_dockers_packages() {
     const DOCKER: &str = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88";
     let recipe = dindimg::recipe::load(&recipe("docker-ce")).expect("the shipped recipe");
-    let repositories = dindimg::family::of(&recipe)
-        .repositories(&recipe, &Default::default())
+    let repositories = dindimg::family::of(recipe.default())
+        .repositories(recipe.default(), &Default::default())
         .expect("repositories");
     let (docker, debian) = repositories.split_last().expect("repositories");
     assert_eq!(docker.fingerprints, [DOCKER]);

@@ -12,6 +12,8 @@ use super::sources;
 pub(super) fn of(recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError> {
     let mut reachable = recipe.clone();
     let debian = &mut reachable.debian;
+    // Directories beside the recipe are of the machine that builds.
+    debian.local.clear();
     debian.mirrors.retain(is_remote);
     debian.security_mirrors.retain(is_remote);
     debian
