@@ -34,7 +34,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 impl Probe {
     /// The arguments that make this program be the probe.
     pub fn arguments(&self) -> Vec<String> {
-        let words = match self {
+        match self {
             Self::Tls(address, certificates) => [
                 "--probe-tls".to_owned(),
                 address.to_string(),
@@ -42,8 +42,7 @@ impl Probe {
             ]
             .to_vec(),
             Self::Unix(socket) => ["--probe-unix".to_owned(), socket.display().to_string()].into(),
-        };
-        words
+        }
     }
 }
 

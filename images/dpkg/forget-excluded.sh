@@ -63,5 +63,9 @@ for list in "$database"/*.list; do
   [ ! -e "${list%.list}.md5sums" ] || prune "${list%.list}.md5sums" 34
   set +f
 done
+# update-alternatives fails where a link's directory is missing, and dpkg removes empty ones.
+for section in 1 2 3 4 5 6 7 8; do
+  ! absent "/usr/share/man/man$section" || mkdir -p "$root/usr/share/man/man$section"
+done
 mkdir -p "${stamp%/*}"
 : >"$stamp"

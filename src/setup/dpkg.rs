@@ -85,6 +85,13 @@ pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         setup.write(FILTERS, 0o644, configuration.as_str())?;
         setup.write(FORGET, 0o755, FORGET_SOURCE)?;
         setup.write(FORGOTTEN, 0o644, "")?;
+        // update-alternatives fails where a link's directory is missing, though nothing be in it.
+        for section in 1..=8 {
+            let directory = format!("usr/share/man/man{section}");
+            if setup.filters.skips(&format!("/{directory}"), true) {
+                setup.directory(&directory, 0o755, 0)?;
+            }
+        }
     }
     setup.write(&format!("{ADMIN}/info/format"), 0o644, "1\n")?;
     let mut triggers = Triggers::default();
