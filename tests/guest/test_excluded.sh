@@ -3,19 +3,19 @@
 # What dpkg left out is forgotten, and nothing else is.
 
 forget() {
-  DPKG_ROOT=$work/root sh "$here/../../images/dpkg/forget-excluded.sh"
+  DPKG_ROOT=$work/image sh "$here/../../images/dpkg/forget-excluded.sh"
 }
 
-info=$work/root/var/lib/dpkg/info
-mkdir -p "$info" "$work/root/etc/dpkg/dpkg.cfg.d" "$work/root/usr/bin" "$work/root/usr/share/doc/x"
+info=$work/image/var/lib/dpkg/info
+mkdir -p "$info" "$work/image/etc/dpkg/dpkg.cfg.d" "$work/image/usr/bin" "$work/image/usr/share/doc/x"
 printf 'path-exclude=/usr/share/doc/*\npath-exclude=/usr/bin/ctr\npath-include=/usr/share/doc/*/copyright\npost-invoke=x\n' \
-  >"$work/root/etc/dpkg/dpkg.cfg.d/dindimg"
+  >"$work/image/etc/dpkg/dpkg.cfg.d/dindimg"
 printf '%s\n' /. /usr/bin/ctr /usr/bin/kept /usr/bin/lost /usr/share/doc/x /usr/share/doc/x/README \
   /usr/share/doc/x/copyright >"$info/x.list"
 for path in usr/bin/ctr usr/bin/lost usr/share/doc/x/README usr/share/doc/x/copyright; do
   printf '0123456789abcdef0123456789abcdef  %s\n' "$path"
 done >"$info/x.md5sums"
-: >"$work/root/usr/bin/kept"
+: >"$work/image/usr/bin/kept"
 forget
 
 it 'takes excluded paths out of the list, and keeps what is there, comes back, or is missing for another reason'
@@ -34,5 +34,5 @@ forget
 contains "$(cat "$info/x.list")" /usr/bin/ctr
 
 it 'is content without a configuration'
-rm "$work/root/etc/dpkg/dpkg.cfg.d/dindimg"
+rm "$work/image/etc/dpkg/dpkg.cfg.d/dindimg"
 yes forget
