@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report args engine network
+load log config report args engine daemon_json network
 config_load
-config_keys=' ' engine_overrides='' dockerd_flags=''
+config_keys=' ' dockerd_flags=''
 engine_help='      --mtu int
       --default-network-opt mapmap
       --dns list'
@@ -61,29 +61,21 @@ network_prepare
 contains "$report_decisions" 'http://***@proxy:3128'
 
 it "a flag is found in the help only as a whole word"
-engine_help='      --mtu-control int'
-no engine_has mtu
-it "a variable replaces the key of the configuration file"
-load engine
-engine_help='      --registry-mirror list
-      --config-file string'
-config_keys=' registry-mirrors ' dockerd_flags=''
-engine_config=/etc/docker/daemon.json
-put /etc/docker/daemon.json '{"registry-mirrors":["http://old"],"debug":true}'
-DOCKER_REGISTRY_MIRROR=http://new
-cfg_dns=''
-engine_environment
-engine_config_override
-equals "$(jq -c . "$cfg_run_dir/daemon.json")$dockerd_flags" "{\"debug\":true}--registry-mirror=http://new
---config-file=$cfg_run_dir/daemon.json
-"
-it "an argument wins over the variable"
-dockerd_flags=''
+engine_help='      --validate-all'
+no engine_has validate
+it "what every engine has is not asked for"
+engine_help=''
+# shellcheck disable=SC2317 # must not be called
+dockerd() { echo asked >>"$work/asked"; }
+engine_has tlsverify
+no test -e "$work/asked"
+unset -f dockerd
+it "an argument wins over a variable"
+dockerd_flags='' cfg_dns='' DOCKER_REGISTRY_MIRROR=http://new
 engine_environment --registry-mirror=http://arg
 equals "$dockerd_flags" ''
-it "the configuration file's keys are known"
-engine_config_read
-equals "$config_keys" " debug registry-mirrors "
-it "a configuration file that is no JSON is an error"
-put /etc/docker/daemon.json '{"a":'
-contains "$(engine_config_read 2>&1)" "is not a JSON object"
+engine_environment
+it "else the variable becomes a flag"
+equals "$dockerd_flags" "--registry-mirror=http://new
+"
+unset DOCKER_REGISTRY_MIRROR

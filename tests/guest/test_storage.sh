@@ -58,8 +58,7 @@ it "an unknown rung is refused"
 again aufs
 contains "$(storage_prepare 2>&1)" "not 'aufs'"
 it "Docker 29 keeps images in containerd, where the driver is overlayfs"
-engine_help='      --storage-driver string
-      --firewall-backend string'
+recipe_engine_version=29.1.0
 storage_driver_name
 equals "$driver" overlayfs
 it "a data directory of the older store stays with overlay2"

@@ -60,6 +60,7 @@ config_load() {
   cfg_stop_timeout=${DIND_STOP_TIMEOUT:-$recipe_stop_timeout}
   cfg_stop_grace=${DIND_STOP_GRACE:-2}
   cfg_log=${DIND_LOG:-}
+  cfg_hook_timeout=${DIND_HOOK_TIMEOUT:-300}
   config_number DIND_LOCK_WAIT "$cfg_lock_wait"
   config_number DIND_TLS_PORT "$cfg_tls_port"
   config_number DIND_PORT "$cfg_port"
@@ -67,6 +68,7 @@ config_load() {
   config_number DIND_TLS_RENEW_DAYS "$cfg_tls_renew_days"
   config_number DIND_START_TIMEOUT "$cfg_start_timeout"
   config_number DIND_START_ATTEMPTS "$cfg_start_attempts"
+  config_number DIND_HOOK_TIMEOUT "$cfg_hook_timeout"
   config_number DIND_STOP_TIMEOUT "$cfg_stop_timeout"
   config_number DIND_STOP_GRACE "$cfg_stop_grace"
   case $cfg_listen in

@@ -36,6 +36,14 @@ now_ms() {
   now=$((${now%.*} * 1000 + (1${now#*.} - 100) * 10))
 }
 
+# process_alive PID: a zombie does not count.
+process_alive() {
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+  case ${stat##*) } in
+    Z* | X*) return 1 ;;
+  esac
+}
+
 # is_number VALUE: a decimal number without leading zero, fit for arithmetic and for test(1).
 is_number() {
   case $1 in

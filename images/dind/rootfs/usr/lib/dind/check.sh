@@ -41,23 +41,3 @@ check_all() {
 check_storage() {
   { echo ok >"$state_data_root/.dind-health.$$"; } 2>/dev/null && rm -f "$state_data_root/.dind-health.$$"
 }
-
-# doctor: the report for people, each decision with the advice that belongs to its choice.
-doctor() {
-  jq -r '
-    def advice: {
-      "storage:vfs": "vfs copies whole layers: put a volume on the data directory",
-      "storage:native": "native copies whole layers: put a volume on the data directory",
-      "listeners:plain": "anyone who reaches the port is root here: set DOCKER_TLS_CERTDIR",
-      "cgroup:v2-host": "the outer engine did not unshare the cgroup namespace; limits hold, because containers are below the own group",
-      "security:apparmor-off": "nested containers share the profile of the outer one"
-    };
-    "state: \(.state)  profile: \(.profile)  distribution: \(.distribution)",
-    (.decisions[]
-      | "\(.id): \(.choice)",
-        "  because \(.reason)",
-        (.tried[] | "  tried \(.choice): \(.result)"),
-        (advice["\(.id):\(.choice)"] // empty | "  advice: \(.)")),
-    (.versions | to_entries[] | "\(.key): \(.value)"),
-    (.timings | to_entries[] | "\(.key): \(.value) ms")' "$run_dir/report.json"
-}

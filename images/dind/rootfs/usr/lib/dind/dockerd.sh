@@ -26,7 +26,7 @@ dockerd_begin() {
   dockerd_ifs=$IFS
   IFS=$engine_newline
   # shellcheck disable=SC2086 # one flag a line
-  set -- $dockerd_flags "$@"
+  set -- $dockerd_flags "$@" --config-file="$daemon_file"
   IFS=$dockerd_ifs
   set +f
   now_ms
@@ -40,21 +40,13 @@ dockerd_begin() {
   echo "$dockerd_pid" >"$cfg_run_dir/dockerd.pid"
 }
 
-# dockerd_alive: a zombie does not count.
-dockerd_alive() {
-  read -r stat 2>/dev/null <"/proc/$dockerd_pid/stat" || return 1
-  case ${stat##*) } in
-    Z* | X*) return 1 ;;
-  esac
-}
-
 # dockerd_wait_ready: 0 ready, 1 dockerd ended, 2 out of time, 3 told to stop.
 dockerd_wait_ready() {
   now_ms
   ready_until=$((now + cfg_start_timeout * 1000))
   while :; do
     [ -z "$stop_signal" ] || return 3
-    dockerd_alive || return 1
+    process_alive "$dockerd_pid" || return 1
     if [ -S "$socket" ] && api_answers 5 "$socket"; then
       now_ms
       ready_after=$((now - dockerd_started))
@@ -78,7 +70,7 @@ dockerd_reap() {
   while :; do
     dockerd_status=0
     wait "$dockerd_pid" || dockerd_status=$?
-    if [ $dockerd_status -le 128 ] || ! dockerd_alive; then
+    if [ $dockerd_status -le 128 ] || ! process_alive "$dockerd_pid"; then
       return 0
     fi
   done

@@ -65,17 +65,16 @@ network_prepare() {
   else
     network_choice="mtu $mtu"
     if [ "$mtu" != 1500 ]; then
-      if config_has mtu; then
-        case $mtu_reason in
-          of\ *) network_reason="$network_reason, but the configuration file sets one" ;;
-          *)
-            engine_overrides="$engine_overrides mtu"
-            flag_add mtu "$mtu" || :
-            ;;
-        esac
-      else
-        flag_add mtu "$mtu" || :
-      fi
+      case $mtu_reason in
+        of\ *)
+          if config_has mtu; then
+            network_reason="$network_reason, but the configuration file sets one"
+          else
+            flag_add mtu "$mtu"
+          fi
+          ;;
+        *) flag_add mtu "$mtu" ;;
+      esac
       if ! config_has default-network-opts && ! args_value default-network-opt '' "$@"; then
         flag_add default-network-opt "bridge=com.docker.network.driver.mtu=$mtu" ||
           report_tried network default-network-opt "unknown to this dockerd: new networks need their own MTU option"

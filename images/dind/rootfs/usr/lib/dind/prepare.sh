@@ -4,6 +4,10 @@
 
 # shellcheck source=images/dind/rootfs/usr/lib/dind/engine.sh
 . "$lib/engine.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/daemon_json.sh
+. "$lib/daemon_json.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/hooks.sh
+. "$lib/hooks.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/cgroup.sh
 . "$lib/cgroup.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/iptables.sh
@@ -36,12 +40,13 @@ die_hook() {
 prepare_container() {
   running_refuse
   mkdir -p "$cfg_run_dir" || die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
-  engine_help_begin
   rm -f "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
   [ "$(id -u)" = 0 ] || die "dockerd of this image needs root"
   can_mount || die "this container may not mount: run it with --privileged"
   report_owned=1
   state_write state=starting
+  listen_socket "$@"
+  hooks_run pre.d || die "$failure"
   phase_begin
   security_prepare
   cgroup_prepare
@@ -58,13 +63,12 @@ prepare_daemon() {
   prepare_defaults=$1
   shift
   lock_take
-  # The certificates first: the list of dockerd's flags, asked for in the background, is needed only after them.
   listen_prepare "$prepare_defaults" "$@"
   phase_begin
   storage_prepare "$@"
   phase_end storage
   network_prepare "$@"
-  if [ -n "$cgroup_v2_mounted" ] && ! engine_has default-cgroupns-mode; then
+  if [ -n "$cgroup_v2_mounted" ] && ! engine_is_from 20 && ! engine_has default-cgroupns-mode; then
     die "this host has cgroup v2 only, which Docker before 20.10 cannot use: take an image with 20.10 or newer"
   fi
   if [ -n "$cgroup_parent" ] && [ -z "$config_cgroup_parent" ] && ! args_value cgroup-parent '' "$@"; then
@@ -78,5 +82,5 @@ prepare_daemon() {
     bridge=''
   fi
   engine_environment "$@"
-  engine_config_override
+  daemon_write "$@"
 }

@@ -42,7 +42,7 @@ storage_driver_name() {
   case $config_snapshotter in
     true) driver=overlayfs ;;
     false) ;;
-    *) if engine_has firewall-backend; then driver=overlayfs; fi ;;
+    *) if engine_is_from 29; then driver=overlayfs; fi ;;
   esac
 }
 

@@ -43,11 +43,11 @@ start_failure() {
 # run_daemon ARG...: ends with the status of dockerd.
 run_daemon() {
   trap 'daemon_stop' TERM INT QUIT
-  trap 'kill -HUP $dockerd_pid 2>/dev/null' HUP
+  trap 'daemon_reload "$@"' HUP
   trap 'kill -USR1 $dockerd_pid 2>/dev/null' USR1
   attempt=1
   while :; do
-    rm -f "$cfg_run_dir/ready"
+    rm -f "$cfg_run_dir/ready" "$cfg_run_dir/failure"
     report_write starting
     dockerd_begin "$@"
     daemon_watch_start &
@@ -60,6 +60,11 @@ run_daemon() {
       break
     fi
     start_failure 1
+    if [ -s "$cfg_run_dir/failure" ]; then
+      nested_kill
+      read -r failure <"$cfg_run_dir/failure"
+      die "$failure"
+    fi
     if ! dockerd_retry; then
       die "$failure"
     fi
@@ -83,8 +88,13 @@ daemon_watch_start() {
   dockerd_wait_ready || watch_status=$?
   case $watch_status in
     0)
-      true >"$cfg_run_dir/ready"
-      ready_announce
+      if hooks_run ready.d; then
+        true >"$cfg_run_dir/ready"
+        ready_announce
+      else
+        echo "$failure" >"$cfg_run_dir/failure"
+        dockerd_end $((cfg_stop_timeout * 9 / 10))
+      fi
       ;;
     2)
       start_failure 2
@@ -143,6 +153,10 @@ command_daemon() {
     dockerd_wait_ready || start_status=$?
     case $start_status in
       0)
+        if ! hooks_run ready.d; then
+          [ -z "$stop_signal" ] || return 0
+          command_fail
+        fi
         ready_announce
         return 0
         ;;
@@ -163,6 +177,16 @@ command_daemon() {
     attempt=$((attempt + 1))
     sleep 1
   done
+}
+
+# command_fail: a ready daemon, but no start: it goes before the reason is said.
+command_fail() {
+  kill -KILL "$watcher_pid" 2>/dev/null
+  dockerd_end $((cfg_stop_timeout * 9 / 10))
+  dockerd_reap
+  kill -KILL "$enforcer_pid" 2>/dev/null
+  nested_kill
+  die "$failure"
 }
 
 # command_limit: seconds left for dockerd in $limit, less what the command took after the stop signal.
@@ -186,7 +210,7 @@ command_watch() {
     sleep 2 >/dev/null 2>&1 &
     wait $!
     if [ -z "$watch_said" ] && [ -e "$cfg_run_dir/command.pid" ] && read -r dockerd_pid <"$cfg_run_dir/dockerd.pid" &&
-      ! dockerd_alive; then
+      ! process_alive "$dockerd_pid"; then
       warn "dockerd has ended while the command runs${log_file:+; see $log_file}"
       watch_said=1
     fi

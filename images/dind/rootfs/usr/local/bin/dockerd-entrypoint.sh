@@ -30,6 +30,13 @@ if [ "$form" = command ] && ! command -v "$1" >/dev/null 2>&1 && docker help "$1
   form=docker
 fi
 
+# What only asks dockerd something needs no container prepared for it.
+case $form:${*-} in
+  daemon:--version | daemon:-v | daemon:--help | daemon:-h) exec dockerd "$@" ;;
+  'dockerd:dockerd --version' | 'dockerd:dockerd -v' | 'dockerd:dockerd --help' | 'dockerd:dockerd -h') exec "$@" ;;
+  dockerd:*' --validate' | dockerd:*' --validate '*) exec "$@" ;;
+esac
+
 alone=''
 if [ "$form" = command ] && ! is_on "$cfg_wait"; then
   alone=1
@@ -61,7 +68,7 @@ daemon_prepare() {
   report_decision role daemon "$role_reason"
   daemon_defaults=$1
   shift
-  engine_config_read "$@"
+  daemon_read "$@"
   engine_locate "$@"
   prepare_container "$@"
   prepare_daemon "$daemon_defaults" "$@"
