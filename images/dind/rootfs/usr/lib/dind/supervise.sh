@@ -26,7 +26,8 @@ END
   report_timing dockerd "$ready_after"
   report_timing ready "$ready_total"
   report_write ready
-  state_write state=ready "socket=$socket" "data_root=$data_root" "tls_cert=$tls_cert" "bridge=$bridge"
+  state_write state=ready "socket=$socket" "data_root=$data_root" "tls_cert=${tls_cert:+$cfg_run_dir/served.pem}" \
+    "bridge=$bridge"
   log "ready after $ready_total ms"
 }
 
@@ -47,7 +48,7 @@ run_daemon() {
   trap 'kill -USR1 $dockerd_pid 2>/dev/null' USR1
   attempt=1
   while :; do
-    rm -f "$cfg_run_dir/ready"
+    rm -f "$cfg_run_dir/ready" "$cfg_run_dir/restart"
     report_write starting
     dockerd_begin "$@"
     daemon_watch_start &
@@ -56,6 +57,9 @@ run_daemon() {
     [ -z "$stop_signal" ] || daemon_stop
     dockerd_reap
     kill "$starter_pid" 2>/dev/null
+    if [ -z "$stop_signal" ] && daemon_restart; then
+      continue
+    fi
     if [ -n "$stop_signal" ] || [ -e "$cfg_run_dir/ready" ]; then
       break
     fi
@@ -74,7 +78,19 @@ run_daemon() {
   exit "$dockerd_status"
 }
 
-# daemon_watch_start: beside dockerd, until it is ready. Out of time, it ends the daemon, and so the container.
+# daemon_restart: whether keep_restart ended dockerd, to start it again.
+daemon_restart() {
+  [ -s "$cfg_run_dir/restart" ] || return 1
+  read -r enforcer_pid <"$cfg_run_dir/restart"
+  kill -KILL "$enforcer_pid" 2>/dev/null
+  enforcer_pid=''
+  attempt=1
+  now_ms
+  begun=$now
+}
+
+# daemon_watch_start: beside dockerd, until it is ready, and then for what is to be done from time to time. Out of
+# time, it ends the daemon, and so the container.
 daemon_watch_start() {
   exec 9>&-
   trap 'exit 0' TERM
@@ -85,6 +101,7 @@ daemon_watch_start() {
     0)
       true >"$cfg_run_dir/ready"
       ready_announce
+      keep_watch daemon
       ;;
     2)
       start_failure 2
@@ -117,11 +134,14 @@ run_command() {
     TERM) command_status=143 ;;
     INT) command_status=130 ;;
     *)
+      command_keep &
+      keeper_pid=$!
       # The small shell says its number, keeps it over exec, and leaves the terminal and stdin alone. Traps that do
       # something are reset in it; an ignored signal would stay ignored.
       # shellcheck disable=SC2016 # expanded there
       sh -c 'echo $$ >"$0"; exec "$@"' "$cfg_run_dir/command.pid" "$@" 9>&-
       command_status=$?
+      kill -KILL "$keeper_pid" 2>/dev/null
       ;;
   esac
   kill -KILL "$watcher_pid" 2>/dev/null
@@ -163,6 +183,14 @@ command_daemon() {
     attempt=$((attempt + 1))
     sleep 1
   done
+}
+
+# command_keep: beside the command, what is to be done from time to time.
+command_keep() {
+  exec 9>&- </dev/null
+  trap 'exit 0' TERM
+  trap '' INT QUIT HUP USR1
+  keep_watch 'command'
 }
 
 # command_limit: seconds left for dockerd in $limit, less what the command took after the stop signal.
