@@ -70,6 +70,12 @@ dockerd() { echo asked >>"$work/asked"; }
 engine_has tlsverify
 no test -e "$work/asked"
 unset -f dockerd
+it "that is what Docker 18.09 lists"
+engine_not_listed=''
+for flag in $engine_since_18_09; do
+  grep -q -- " --$flag " "$here/dockerd-18.09" || engine_not_listed="$engine_not_listed $flag"
+done
+equals "$engine_not_listed" ''
 it "an argument wins over a variable"
 dockerd_flags='' cfg_dns='' DOCKER_REGISTRY_MIRROR=http://new
 engine_environment --registry-mirror=http://arg

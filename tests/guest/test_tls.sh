@@ -40,11 +40,18 @@ it "a new name gives a new server certificate with the same key, and leaves the 
 equals "$(cksum "$certs/server/key.pem")$(cksum "$certs/client/cert.pem")" "$key$client"
 contains "$(openssl x509 -noout -text -in "$certs/server/cert.pem")" DNS:other.example
 it "a certificate that is about to expire is issued again"
-cfg_tls_renew_days=900
+cfg_tls_renew_days=900 cfg_tls_days=3650
 before=$(cksum "$certs/client/cert.pem")
 tls_prepare "$certs"
 no test "$(cksum "$certs/client/cert.pem")" = "$before"
-cfg_tls_renew_days=30
+it "one that is made for a short life is issued again in its last third only"
+cfg_tls_days=9
+rm -r "$certs"
+tls_prepare "$certs"
+before=$(cksum "$certs/client/cert.pem")
+tls_prepare "$certs"
+equals "$(cksum "$certs/client/cert.pem")" "$before"
+cfg_tls_renew_days=30 cfg_tls_days=825
 it "a start that was killed half way is repaired"
 rm "$certs/ca/key.pem" "$certs/ca/cert.pem" "$certs/server/key.pem"
 mkdir -p "$certs/server/.new"
@@ -61,6 +68,11 @@ before=$(ls -lR "$certs")
 tls_prepare "$certs"
 equals "$(ls -lR "$certs")" "$before"
 contains "$report_decisions" '"choice":"given"'
+it "a key that is not the certificate's is refused"
+cp "$certs/server/key.pem" "$work/key.pem"
+cp "$certs/client/key.pem" "$certs/server/key.pem"
+contains "$(tls_prepare "$certs" 2>&1)" "is not the key of"
+cp "$work/key.pem" "$certs/server/key.pem"
 it "an incomplete set is refused"
 rm "$certs/server/key.pem"
 contains "$(tls_prepare "$certs" 2>&1)" "neither ca/key.pem nor all of server"

@@ -138,6 +138,13 @@ pub fn docker_online() -> &'static Engine {
     DOCKER.get_or_init(|| Engine::dockerd("online", false))
 }
 
+/// A second private Docker, which keeps the images it is given: other tests count what is left on
+/// the first.
+pub fn docker_of_guests() -> &'static Engine {
+    static DOCKER: OnceLock<Engine> = OnceLock::new();
+    DOCKER.get_or_init(Engine::docker)
+}
+
 /// The private Podman of this test binary, made by its first user.
 pub fn podman() -> &'static Engine {
     static PODMAN: OnceLock<Engine> = OnceLock::new();

@@ -7,6 +7,7 @@ mod builds;
 mod buster;
 mod closure;
 mod content;
+mod contract;
 mod cutting_proxy;
 mod deb_builder;
 mod deliver;

@@ -22,6 +22,7 @@ log_choose() {
 # lock on the data directory, which only the supervisor holds.
 dockerd_begin() {
   stale_remove
+  renew_note
   set -f
   dockerd_ifs=$IFS
   IFS=$engine_newline
@@ -76,10 +77,14 @@ dockerd_reap() {
   done
 }
 
-# dockerd_end LIMIT: TERM now, KILL for nested containers after the grace, KILL for dockerd after LIMIT seconds.
-# Returns at once; dockerd_reap waits for the outcome.
+# dockerd_end LIMIT: TERM now, the rest by dockerd_enforce. Returns at once; dockerd_reap waits for the outcome.
 dockerd_end() {
   kill -TERM "$dockerd_pid" 2>/dev/null
+  dockerd_enforce "$1"
+}
+
+# dockerd_enforce LIMIT: KILL for nested containers after the grace, KILL for dockerd after LIMIT seconds.
+dockerd_enforce() {
   (
     trap '' TERM INT HUP QUIT USR1
     sleep "$cfg_stop_grace"

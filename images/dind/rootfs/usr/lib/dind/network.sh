@@ -81,6 +81,7 @@ network_prepare() {
       fi
     fi
   fi
+  pools_prepare "$@"
   network_resolvers
   if [ -n "$resolvers_loopback" ] && [ -z "$resolvers_usable$cfg_dns" ]; then
     report_tried network "resolver$resolvers_loopback" \

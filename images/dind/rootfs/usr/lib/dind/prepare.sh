@@ -14,6 +14,8 @@
 . "$lib/iptables.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/network.sh
 . "$lib/network.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/pools.sh
+. "$lib/pools.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/security.sh
 . "$lib/security.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/lock.sh

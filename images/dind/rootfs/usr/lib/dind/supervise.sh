@@ -26,7 +26,8 @@ END
   report_timing dockerd "$ready_after"
   report_timing ready "$ready_total"
   report_write ready
-  state_write state=ready "socket=$socket" "data_root=$data_root" "tls_cert=$tls_cert" "bridge=$bridge"
+  state_write state=ready "socket=$socket" "data_root=$data_root" "tls_cert=${tls_cert:+$cfg_run_dir/served.pem}" \
+    "bridge=$bridge"
   log "ready after $ready_total ms"
 }
 
@@ -45,9 +46,9 @@ run_daemon() {
   trap 'daemon_stop' TERM INT QUIT
   trap 'daemon_reload "$@"' HUP
   trap 'kill -USR1 $dockerd_pid 2>/dev/null' USR1
-  attempt=1
+  attempt=1 ready_before=''
   while :; do
-    rm -f "$cfg_run_dir/ready" "$cfg_run_dir/failure"
+    rm -f "$cfg_run_dir/ready" "$cfg_run_dir/restart" "$cfg_run_dir/failure"
     report_write starting
     dockerd_begin "$@"
     daemon_watch_start &
@@ -56,6 +57,9 @@ run_daemon() {
     [ -z "$stop_signal" ] || daemon_stop
     dockerd_reap
     kill "$starter_pid" 2>/dev/null
+    if [ -z "$stop_signal" ] && daemon_restart; then
+      continue
+    fi
     if [ -n "$stop_signal" ] || [ -e "$cfg_run_dir/ready" ]; then
       break
     fi
@@ -79,7 +83,19 @@ run_daemon() {
   exit "$dockerd_status"
 }
 
-# daemon_watch_start: beside dockerd, until it is ready. Out of time, it ends the daemon, and so the container.
+# daemon_restart: whether keep_restart ended dockerd, to start it again.
+daemon_restart() {
+  [ -s "$cfg_run_dir/restart" ] || return 1
+  read -r enforcer_pid <"$cfg_run_dir/restart"
+  kill -KILL "$enforcer_pid" 2>/dev/null
+  enforcer_pid='' ready_before=1
+  attempt=1
+  now_ms
+  begun=$now
+}
+
+# daemon_watch_start: beside dockerd, until it is ready, and then for what is to be done from time to time. Out of
+# time, it ends the daemon, and so the container.
 daemon_watch_start() {
   exec 9>&-
   trap 'exit 0' TERM
@@ -88,9 +104,10 @@ daemon_watch_start() {
   dockerd_wait_ready || watch_status=$?
   case $watch_status in
     0)
-      if hooks_run ready.d; then
+      if [ -n "$ready_before" ] || hooks_run ready.d; then
         true >"$cfg_run_dir/ready"
         ready_announce
+        keep_watch daemon
       else
         echo "$failure" >"$cfg_run_dir/failure"
         dockerd_end $((cfg_stop_timeout * 9 / 10))
@@ -127,11 +144,14 @@ run_command() {
     TERM) command_status=143 ;;
     INT) command_status=130 ;;
     *)
+      command_keep &
+      keeper_pid=$!
       # The small shell says its number, keeps it over exec, and leaves the terminal and stdin alone. Traps that do
       # something are reset in it; an ignored signal would stay ignored.
       # shellcheck disable=SC2016 # expanded there
       sh -c 'echo $$ >"$0"; exec "$@"' "$cfg_run_dir/command.pid" "$@" 9>&-
       command_status=$?
+      kill -KILL "$keeper_pid" 2>/dev/null
       ;;
   esac
   kill -KILL "$watcher_pid" 2>/dev/null
@@ -187,6 +207,14 @@ command_fail() {
   kill -KILL "$enforcer_pid" 2>/dev/null
   nested_kill
   die "$failure"
+}
+
+# command_keep: beside the command, what is to be done from time to time.
+command_keep() {
+  exec 9>&- </dev/null
+  trap 'exit 0' TERM
+  trap '' INT QUIT HUP USR1
+  keep_watch 'command'
 }
 
 # command_limit: seconds left for dockerd in $limit, less what the command took after the stop signal.

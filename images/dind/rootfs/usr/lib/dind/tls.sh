@@ -84,14 +84,22 @@ bring your own server files complete, or none"
 tls_verify_given() {
   openssl verify -CAfile "$tls_dir/server/ca.pem" "$tls_dir/server/cert.pem" >/dev/null ||
     die "$tls_dir/server/cert.pem is not valid under $tls_dir/server/ca.pem"
+  tls_public=$(openssl x509 -noout -pubkey -in "$tls_dir/server/cert.pem")
+  [ "$(openssl pkey -pubout -in "$tls_dir/server/key.pem" 2>/dev/null)" = "$tls_public" ] ||
+    die "$tls_dir/server/key.pem is not the key of $tls_dir/server/cert.pem"
   openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$tls_dir/server/cert.pem" >/dev/null ||
     warn "$tls_dir/server/cert.pem expires within $cfg_tls_renew_days days"
   report_decision tls given "certificates in $tls_dir/server verified, nothing written"
 }
 
-# tls_fresh FILE: whether a certificate is there and far from its end.
+# tls_fresh FILE: whether a certificate is there and far from its end. One that was made for a short life is issued
+# again in its last third, and not over and over.
 tls_fresh() {
-  [ -s "$1" ] && openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$1" >/dev/null 2>&1
+  tls_left=$((cfg_tls_renew_days * 86400))
+  if [ $((cfg_tls_days * 28800)) -lt $tls_left ]; then
+    tls_left=$((cfg_tls_days * 28800))
+  fi
+  [ -s "$1" ] && openssl x509 -noout -checkend $tls_left -in "$1" >/dev/null 2>&1
 }
 
 # tls_good WHAT: whether key and certificate can stay.

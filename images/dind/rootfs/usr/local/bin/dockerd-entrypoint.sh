@@ -60,11 +60,18 @@ esac
 . "$lib/prepare.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/dockerd.sh
 . "$lib/dockerd.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/gc.sh
+. "$lib/gc.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/renew.sh
+. "$lib/renew.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/keep.sh
+. "$lib/keep.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/supervise.sh
 . "$lib/supervise.sh"
 
 # daemon_prepare DEFAULTS ARG...: the container and the flags, for these arguments of dockerd.
 daemon_prepare() {
+  keep_settings
   report_decision role daemon "$role_reason"
   daemon_defaults=$1
   shift
