@@ -2,6 +2,7 @@
 //! a real engine.
 
 mod arguments;
+mod configuration;
 mod supervision;
 
 use std::collections::BTreeMap;
