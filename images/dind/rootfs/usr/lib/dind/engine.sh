@@ -110,6 +110,9 @@ engine_environment() {
     engine_option default-address-pool default-address-pools \
       "base=$DOCKER_DEFAULT_ADDRESS_POOL_BASE,size=${DOCKER_DEFAULT_ADDRESS_POOL_SIZE:-24}" "$@"
   fi
+  for pool in $cfg_address_pools; do
+    engine_option default-address-pool default-address-pools "base=${pool%:*},size=${pool##*:}" "$@"
+  done
   for dns in $cfg_dns; do
     engine_option dns dns "$dns" "$@"
   done

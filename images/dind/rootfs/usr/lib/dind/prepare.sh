@@ -18,6 +18,8 @@
 . "$lib/storage.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/tls.sh
 . "$lib/tls.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/hardening.sh
+. "$lib/hardening.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/listen.sh
 . "$lib/listen.sh"
 
@@ -78,5 +80,6 @@ prepare_daemon() {
     bridge=''
   fi
   engine_environment "$@"
+  hardening_prepare "$@"
   engine_config_override
 }
