@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::family::PackageSource;
-use crate::guest::{self, FileData, GuestData, LABEL, Runtime, Storage};
+use crate::guest::{self, FileData, GuestData, LABEL, Runtime};
 use crate::lock::{Lock, artifacts};
 use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
 use crate::platform::Platform;
-use crate::recipe::{Recipe, VariantName};
+use crate::recipe::{Hardening, Listen, Network, Recipe, Run, Storage, Tls, VariantName};
 
 use super::Written;
 use super::tags::TagData;
@@ -26,13 +26,6 @@ mod key {
 
 /// The label that tells what is particular about an image.
 const BUILD_LABEL: &str = "io.dindimg.build";
-/// How often an engine asks whether the daemon is healthy.
-const HEALTH_INTERVAL: Duration = Duration::from_secs(30);
-/// How long one such check may take.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a daemon may take to start: certificates, a loop file and a slow disk included.
-const HEALTH_START: Duration = Duration::from_secs(60);
-
 /// The part of a recipe that the generated files depend on.
 #[derive(Debug, Serialize)]
 pub(super) struct GuestInputs<'a> {
@@ -40,9 +33,12 @@ pub(super) struct GuestInputs<'a> {
     suite: &'a str,
     init: &'static str,
     iptables: &'static str,
-    storage: (Vec<&'static str>, &'a str),
-    wait: &'static str,
-    stop_timeout: u32,
+    storage: &'a Storage,
+    run: &'a Run,
+    listen: &'a Listen,
+    tls: &'a Tls,
+    network: &'a Network,
+    hardening: &'a Hardening,
     daemon: &'a BTreeMap<String, serde_json::Value>,
     roots: crate::resolve::Roots,
     replaces: &'a BTreeMap<String, BTreeSet<String>>,
@@ -56,16 +52,12 @@ impl<'a> GuestInputs<'a> {
             suite: recipe.debian.suite.as_str(),
             init: recipe.init.word(),
             iptables: recipe.iptables.word(),
-            storage: (
-                recipe
-                    .storage_fallback
-                    .iter()
-                    .map(|fallback| fallback.word())
-                    .collect(),
-                &recipe.storage_size,
-            ),
-            wait: recipe.wait.word(),
-            stop_timeout: recipe.stop_timeout,
+            storage: &recipe.storage,
+            run: &recipe.run,
+            listen: &recipe.listen,
+            tls: &recipe.tls,
+            network: &recipe.network,
+            hardening: &recipe.hardening,
             daemon: &recipe.daemon,
             roots: crate::resolve::roots(recipe),
             replaces: &recipe.replaces,
@@ -86,18 +78,13 @@ pub(super) fn guest_data(recipe: &Recipe, data: &TagData) -> GuestData {
         distribution: format!("debian/{}", recipe.debian.suite),
         init: recipe.init.word().to_owned(),
         iptables: one("backend", recipe.iptables.word()),
-        storage: Storage {
-            fallback: recipe
-                .storage_fallback
-                .iter()
-                .map(|f| f.word().to_owned())
-                .collect(),
-            size: recipe.storage_size.clone(),
-        },
-        run: one("wait", recipe.wait.word()),
-        listen: guest::listeners(),
+        storage: recipe.storage.clone(),
+        run: recipe.run.clone(),
+        listen: recipe.listen.clone(),
+        tls: recipe.tls.clone(),
+        network: recipe.network.clone(),
+        hardening: recipe.hardening.clone(),
         daemon: recipe.daemon.clone(),
-        stop_timeout: recipe.stop_timeout,
     }
 }
 
@@ -234,13 +221,20 @@ fn container(
         cmd: runtime.command.clone(),
         volumes: runtime.volumes.iter().cloned().collect(),
         labels,
-        healthcheck: runtime.health.as_ref().map(|test| Healthcheck {
-            test: test.clone(),
-            interval: HEALTH_INTERVAL,
-            timeout: HEALTH_TIMEOUT,
-            start_period: HEALTH_START,
-            retries: 3,
-        }),
+        healthcheck: recipe
+            .health
+            .as_ref()
+            .filter(|_| !runtime.health.is_empty())
+            .map(|health| {
+                let seconds = |number: u32| Duration::from_secs(number.into());
+                Healthcheck {
+                    test: runtime.health.clone(),
+                    interval: seconds(health.interval),
+                    timeout: seconds(health.timeout),
+                    start_period: seconds(health.start_period),
+                    retries: health.retries,
+                }
+            }),
         ..ContainerConfig::default()
     }
 }

@@ -29,6 +29,13 @@ pub struct Contract {
     pub stop_timeout: u32,
     /// What the outer engine has to grant.
     pub privileges: Privileges,
+    /// Whether the image is made for a read-only root file system, `run --read-only`.
+    #[serde(default)]
+    pub read_only: bool,
+    /// The directories that are written at run time beside the volumes; each wants a `--tmpfs`, or
+    /// a volume, where the root file system is read-only.
+    #[serde(default)]
+    pub writable: Vec<String>,
 }
 
 /// The container engine inside an image.

@@ -11,6 +11,6 @@ mod sources;
 
 pub use content::{ContentError, FileData, enrol, place_content};
 pub use label::{Contract, Engine, LABEL, Port, Privileges};
-pub use place::{GuestData, GuestError, Storage, place};
-pub use profile::{Runtime, contract, listeners, runtime};
+pub use place::{GuestData, GuestError, place};
+pub use profile::{Runtime, contract, runtime};
 pub use sources::Sources;

@@ -6,8 +6,10 @@ use handlebars::{
     Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::epoch::Epoch;
+use crate::recipe::{Hardening, Listen, Network, Run, Storage, Tls};
 use crate::tree::{Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
 
 use super::sources::Sources;
@@ -69,25 +71,20 @@ pub struct GuestData {
     pub init: String,
     /// `iptables.backend`.
     pub iptables: BTreeMap<String, String>,
-    /// `storage.fallback` and `storage.size`.
+    /// `[storage]`
     pub storage: Storage,
-    /// `run.wait`.
-    pub run: BTreeMap<String, String>,
-    /// `listen.tls-port` and `listen.port`.
-    pub listen: BTreeMap<String, u16>,
+    /// `[run]`
+    pub run: Run,
+    /// `[listen]`
+    pub listen: Listen,
+    /// `[tls]`
+    pub tls: Tls,
+    /// `[network]`
+    pub network: Network,
+    /// `[hardening]`
+    pub hardening: Hardening,
     /// The keys of `daemon.json`.
-    pub daemon: BTreeMap<String, serde_json::Value>,
-    /// Seconds between the stop signal and killing.
-    pub stop_timeout: u32,
-}
-
-/// The storage part of [`GuestData`].
-#[derive(Clone, Debug, Serialize)]
-pub struct Storage {
-    /// What is tried when the data directory cannot hold an overlay.
-    pub fallback: Vec<String>,
-    /// Size of a loop file or tmpfs.
-    pub size: String,
+    pub daemon: BTreeMap<String, Value>,
 }
 
 /// Places the guest files of `parts`, later parts over earlier ones.
@@ -133,23 +130,35 @@ pub fn place(
     Ok(())
 }
 
-/// Data files quote their values; what could end a quotation has no place in one.
+/// Data files quote their values; what could end a quotation has no place in one. The daemon's keys
+/// are written as JSON, which quotes by itself.
 fn check(data: &GuestData) -> Result<(), GuestError> {
-    let values = [
-        ("distribution", &data.distribution),
-        ("init", &data.init),
-        ("storage.size", &data.storage.size),
-    ];
-    let engine = data.engine.iter().map(|(key, value)| (key.as_str(), value));
-    for (key, value) in values.into_iter().chain(engine) {
-        if value.contains(['"', '\'', '\\', '$', '`', '\n', '\r']) {
-            return Err(GuestError::Value {
-                key: key.to_owned(),
-                value: value.clone(),
-            });
-        }
+    let fail = |error: serde_json::Error| GuestError::Template {
+        path: "guest data".to_owned(),
+        message: error.to_string(),
+    };
+    let mut value = serde_json::to_value(data).map_err(fail)?;
+    if let Value::Object(tables) = &mut value {
+        tables.remove("daemon");
     }
-    Ok(())
+    check_value("", &value)
+}
+
+fn check_value(key: &str, value: &Value) -> Result<(), GuestError> {
+    match value {
+        Value::String(text) if text.contains(['"', '\'', '\\', '$', '`', '\n', '\r']) => {
+            Err(GuestError::Value {
+                key: key.to_owned(),
+                value: text.clone(),
+            })
+        }
+        Value::Array(items) => items.iter().try_for_each(|item| check_value(key, item)),
+        Value::Object(table) => table.iter().try_for_each(|(name, inner)| {
+            let dot = if key.is_empty() { "" } else { "." };
+            check_value(&format!("{key}{dot}{name}"), inner)
+        }),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn renderer() -> Handlebars<'static> {
@@ -203,20 +212,25 @@ mod tests {
     use super::*;
 
     fn data() -> GuestData {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("r.toml");
+        let text = "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"bookworm\"\n";
+        std::fs::write(&path, text).expect("recipe written");
+        let recipes = crate::recipe::load(&path).expect("valid");
+        let recipe = recipes.default();
         GuestData {
             profile: "dind".to_owned(),
             engine: BTreeMap::from([("version".to_owned(), "20.10.24".to_owned())]),
             distribution: "debian/bookworm".to_owned(),
             init: "tini".to_owned(),
             iptables: BTreeMap::from([("backend".to_owned(), "legacy".to_owned())]),
-            storage: Storage {
-                fallback: vec!["loop".to_owned()],
-                size: "20G".to_owned(),
-            },
-            run: BTreeMap::from([("wait".to_owned(), "command".to_owned())]),
-            listen: BTreeMap::from([("tls-port".to_owned(), 2376), ("port".to_owned(), 2375)]),
+            storage: recipe.storage.clone(),
+            run: recipe.run.clone(),
+            listen: recipe.listen.clone(),
+            tls: recipe.tls.clone(),
+            network: recipe.network.clone(),
+            hardening: recipe.hardening.clone(),
             daemon: BTreeMap::from([("log-driver".to_owned(), serde_json::json!("local"))]),
-            stop_timeout: 10,
         }
     }
 
@@ -228,13 +242,14 @@ mod tests {
     #[test]
     fn templates_are_strict_and_do_not_escape() {
         assert_eq!(
-            rendered("{{engine.version}} {{stop-timeout}}").expect("renders"),
+            rendered("{{engine.version}} {{run.stop-timeout}}").expect("renders"),
             "20.10.24 10"
         );
         assert_eq!(
             rendered("{{{json daemon}}}").expect("renders"),
             "{\n  \"log-driver\": \"local\"\n}"
         );
+        assert_eq!(rendered("[{{storage.driver}}]").expect("renders"), "[]");
         assert!(rendered("{{absent}}").is_err());
         assert!(rendered("#!/bin/sh\n{{init}}").is_err());
     }
@@ -247,6 +262,11 @@ mod tests {
         let epoch = Epoch::default();
         let error =
             place(&mut tree, &Sources::Embedded, &["common"], &data, epoch).expect_err("unsafe");
-        assert!(matches!(error, GuestError::Value { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("`storage.size` holds a quote"),
+            "{error}"
+        );
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::recipe::{InitKind, Profile, Recipe};
+use crate::recipe::{InitKind, ListenTcp, Profile, Recipe};
 
 use super::label::{Contract, Engine, Port, Privileges};
 
-/// Port of the TLS listener, as every Docker client expects it.
-pub(super) const TLS_PORT: u16 = 2376;
-/// Port of the plain listener, used only when TLS is switched off.
-pub(super) const PLAIN_PORT: u16 = 2375;
+/// The engine's data directories.
+const DATA: [&str; 2] = ["/var/lib/docker", "/var/lib/containerd"];
+/// What the guest and the engine write beside their data: certificates, sockets and state, scratch
+/// files, logs.
+const WRITABLE: [&str; 4] = ["/certs", "/run", "/tmp", "/var/log"];
 
 /// The run-time part of an image configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,27 +25,18 @@ pub struct Runtime {
     pub ports: Vec<u16>,
     /// Volumes.
     pub volumes: Vec<String>,
-    /// The command of the health check.
-    pub health: Option<Vec<String>>,
+    /// The command of the health check, where there is one.
+    pub health: Vec<String>,
     /// Directories that have to be there, with their modes.
     pub directories: Vec<(&'static str, u32)>,
     /// The parts of `images/` that are placed.
     pub parts: Vec<&'static str>,
 }
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// The ports of [`GuestData`](super::GuestData), by their names in templates.
-pub fn listeners() -> BTreeMap<String, u16> {
-    BTreeMap::from([
-        ("tls-port".to_owned(), TLS_PORT),
-        ("port".to_owned(), PLAIN_PORT),
-    ])
-}
-
 /// The runtime of a recipe's profile; without a profile a plain shell.
 pub fn runtime(recipe: &Recipe) -> Runtime {
-    let mut environment = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
+    let path = recipe.hardening.path.to_string();
+    let mut environment = BTreeMap::from([("PATH".to_owned(), path)]);
     let Some(Profile::Dind) = recipe.profile else {
         environment.extend(recipe.env.clone());
         return Runtime {
@@ -53,13 +45,14 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
             ..Runtime::default()
         };
     };
-    environment.insert("DOCKER_TLS_CERTDIR".to_owned(), "/certs".to_owned());
+    let certificates = match recipe.listen.tcp {
+        ListenTcp::Tls | ListenTcp::Off => "/certs",
+        ListenTcp::Plain => "",
+    };
+    environment.insert("DOCKER_TLS_CERTDIR".to_owned(), certificates.to_owned());
     environment.extend(recipe.env.clone());
     let volumes = if recipe.volume {
-        vec![
-            "/var/lib/docker".to_owned(),
-            "/var/lib/containerd".to_owned(),
-        ]
+        DATA.map(str::to_owned).to_vec()
     } else {
         Vec::new()
     };
@@ -71,13 +64,9 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
             .collect(),
         command: Vec::new(),
         environment,
-        ports: vec![TLS_PORT],
+        ports: recipe.listen.exposed().into_iter().collect(),
         volumes,
-        health: Some(vec![
-            "CMD".to_owned(),
-            "dindctl".to_owned(),
-            "health".to_owned(),
-        ]),
+        health: ["CMD", "dindctl", "health"].map(str::to_owned).to_vec(),
         directories: vec![
             ("certs", 0o1777),
             ("certs/client", 0o1777),
@@ -101,6 +90,16 @@ fn init(kind: InitKind) -> &'static [&'static str] {
     }
 }
 
+/// The directories that are written at run time and are no volumes.
+fn writable(recipe: &Recipe) -> Vec<String> {
+    let data = DATA.iter().filter(|_| !recipe.volume);
+    WRITABLE
+        .iter()
+        .chain(data)
+        .map(|path| (*path).to_owned())
+        .collect()
+}
+
 /// The label that describes the image to `smoke` and `deploy`.
 pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Option<Contract> {
     let profile = recipe.profile?;
@@ -119,16 +118,17 @@ pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Opt
             .iter()
             .map(|&port| Port {
                 port,
-                purpose: if port == PLAIN_PORT {
-                    "docker"
-                } else {
-                    "docker-tls"
+                purpose: match recipe.listen.tcp {
+                    ListenTcp::Plain => "docker",
+                    ListenTcp::Tls | ListenTcp::Off => "docker-tls",
                 }
                 .to_owned(),
             })
             .collect(),
         volumes: runtime.volumes.clone(),
-        stop_timeout: recipe.stop_timeout,
+        stop_timeout: recipe.run.stop_timeout,
         privileges: Privileges { privileged: true },
+        read_only: recipe.hardening.read_only,
+        writable: writable(recipe),
     })
 }

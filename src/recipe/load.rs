@@ -1,6 +1,8 @@
 //! Reading a recipe: the file, what it extends and the keys it names, all below one root.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod check;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -14,8 +16,8 @@ use super::merge::Merge;
 use super::model::{Debian, ExtraRepository, LocalRepository, Pin, Recipe, Recipes, Trust};
 use super::raw::{RawKey, RawLocal, RawRecipe};
 use super::source::{Disk, Source};
-use super::values::{PackageName, RelativePath, VariantName, Word};
-use super::words::{EnginePackage, InitKind, IptablesBackend, RunWait, StorageFallback, Userland};
+use super::values::{RelativePath, VariantName, Word};
+use super::words::{EnginePackage, InitKind, IptablesBackend, Userland};
 
 /// The variant that a recipe is by itself.
 const DEFAULT_VARIANT: &str = "default";
@@ -25,10 +27,6 @@ const SCHEMA: u32 = 1;
 const EXTENDS_LIMIT: usize = 8;
 /// Priority of a repository that names none, as in apt_preferences(5).
 const DEFAULT_PRIORITY: i32 = 500;
-/// Size of a loop file or tmpfs when the recipe names none.
-const DEFAULT_STORAGE_SIZE: &str = "20G";
-/// `docker stop` kills after ten seconds unless told otherwise.
-const DEFAULT_STOP_TIMEOUT: u32 = 10;
 
 /// Loads and validates the recipe at `path` with its variants, everything it extends and the keys
 /// it names.
@@ -281,7 +279,7 @@ fn complete(
             "there is nothing to install; name a `profile` or packages in [packages] `include`",
         ));
     }
-    check_drops(&raw.packages.drop, &include).map_err(|message| whole(&message))?;
+    check::drops(&raw.packages.drop, &include).map_err(|message| whole(&message))?;
     if let Some(label) = raw
         .labels
         .keys()
@@ -299,6 +297,12 @@ fn complete(
         ca: raw.ca,
     };
     let content = content::read(tables, source)?;
+    let listen = raw.listen.finish();
+    check::environment(&raw.env, raw.profile.map(|_| listen.tcp))
+        .map_err(|message| whole(&message))?;
+    let network = raw.network.finish().map_err(|message| whole(&message))?;
+    let daemon = check::with_network(raw.engine.daemon, network.daemon_keys())
+        .map_err(|message| whole(&message))?;
     let name = path.file_stem().map_or_else(
         || "image".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -348,43 +352,19 @@ fn complete(
         acknowledged: raw.packages.acknowledge_scripts,
         init: raw.init.kind.unwrap_or(InitKind::Tini),
         iptables: raw.iptables.backend.unwrap_or(IptablesBackend::Legacy),
-        storage_fallback: raw
-            .storage
-            .fallback
-            .unwrap_or_else(|| vec![StorageFallback::Loop]),
-        storage_size: raw
-            .storage
-            .size
-            .map_or_else(|| DEFAULT_STORAGE_SIZE.to_owned(), |size| size.to_string()),
+        storage: raw.storage.finish(),
         engine_package: raw.engine.package.unwrap_or(EnginePackage::DockerIo),
-        daemon: raw.engine.daemon,
-        wait: raw.run.wait.unwrap_or(RunWait::Command),
-        stop_timeout: raw.run.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+        daemon,
+        run: raw.run.finish().map_err(|message| whole(&message))?,
+        listen,
+        tls: raw.tls.finish().map_err(|message| whole(&message))?,
+        network,
+        health: raw.health.finish(),
+        hardening: raw.hardening.finish().map_err(|message| whole(&message))?,
         env: raw.env,
         labels: raw.labels,
         content,
     })
-}
-
-/// A package that is left out is named by its plain name, says why, and is not asked for as well.
-fn check_drops(drop: &BTreeMap<String, String>, include: &[PackageName]) -> Result<(), String> {
-    for (name, reason) in drop {
-        let package: PackageName = name.parse()?;
-        if package.version.is_some() {
-            return Err(format!("`drop` takes no version: `{name}`"));
-        }
-        if reason.trim().is_empty() {
-            return Err(format!(
-                "`drop` of `{name}` gives no reason; say why nothing needs it"
-            ));
-        }
-        if include.iter().any(|wanted| wanted.name == *name) {
-            return Err(format!(
-                "package `{name}` is both in `include` and in `drop`; remove one of the two"
-            ));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod merge;
 mod model;
 mod raw;
 mod reference;
+mod settings;
 mod source;
 pub mod suggest;
 mod values;
@@ -30,11 +31,16 @@ pub use model::{
 };
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
+pub use settings::{
+    AddressPool, Hardening, Health, KeyMode, Listen, Network, OpenFiles, Percent, Run, SearchPath,
+    SizeText, Storage, SubjectName, Subnet, Tls, Umask,
+};
 pub use source::Source;
 pub use values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
     RepositoryName, SnapshotStamp, VariantName, Word,
 };
 pub use words::{
-    EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland,
+    EnginePackage, HardeningLevel, InitKind, IptablesBackend, KeyKind, ListenTcp, LogDriver,
+    Profile, RunWait, StorageDriver, StorageFallback, Userland,
 };

@@ -9,14 +9,13 @@ use crate::platform::Platform;
 use super::content::Content;
 use super::error::RecipeError;
 use super::raw::Acknowledged;
+use super::settings::{Hardening, Health, Listen, Network, Run, Storage, Tls};
 use super::suggest;
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RepositoryName,
     VariantName, Word,
 };
-use super::words::{
-    EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland,
-};
+use super::words::{EnginePackage, InitKind, IptablesBackend, Profile, Userland};
 
 /// The images of one recipe file: the recipe itself, then its variants. They share one lock.
 #[derive(Clone, Debug)]
@@ -108,18 +107,24 @@ pub struct Recipe {
     pub init: InitKind,
     /// Firewall tools.
     pub iptables: IptablesBackend,
-    /// What is tried when the data directory cannot hold an overlay.
-    pub storage_fallback: Vec<StorageFallback>,
-    /// Size of a loop file or tmpfs.
-    pub storage_size: String,
+    /// Where the inner engine keeps its data.
+    pub storage: Storage,
     /// The package that brings the inner engine.
     pub engine_package: EnginePackage,
     /// `daemon.json`.
     pub daemon: BTreeMap<String, serde_json::Value>,
-    /// Which commands wait for the daemon.
-    pub wait: RunWait,
-    /// Seconds between the stop signal and killing.
-    pub stop_timeout: u32,
+    /// How the daemon and commands start and stop.
+    pub run: Run,
+    /// Where the daemon is reached.
+    pub listen: Listen,
+    /// The certificates of the TCP listener.
+    pub tls: Tls,
+    /// What nested networks get.
+    pub network: Network,
+    /// How an engine knows that the daemon can be used; `None` for no check.
+    pub health: Option<Health>,
+    /// What the image is closed against.
+    pub hardening: Hardening,
     /// Environment of the image, over the profile's.
     pub env: BTreeMap<String, String>,
     /// Labels of the image, over the generated ones.

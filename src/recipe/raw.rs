@@ -10,14 +10,13 @@ use crate::platform::Platform;
 
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
+use super::settings::{RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawStorage, RawTls};
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
     RepositoryName, SnapshotStamp, Word,
 };
 use super::variant::RawVariants;
-use super::words::{
-    EnginePackage, InitKind, IptablesBackend, Profile, RunWait, StorageFallback, Userland,
-};
+use super::words::{EnginePackage, InitKind, IptablesBackend, Profile, Userland};
 
 /// A recipe file.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -46,8 +45,19 @@ pub(super) struct RawRecipe {
     pub storage: RawStorage,
     /// The inner engine.
     pub engine: RawEngine,
-    /// How commands start.
+    /// How the daemon and commands start and stop.
     pub run: RawRun,
+    /// Where the daemon is reached.
+    pub listen: RawListen,
+    /// The certificates of the TCP listener.
+    pub tls: RawTls,
+    /// What nested networks get.
+    pub network: RawNetwork,
+    /// How an engine knows that the daemon can be used.
+    pub health: RawHealth,
+    /// What the image is closed against. Each setting has its reason; a key of `[engine.daemon]`,
+    /// a mounted `/etc/docker/daemon.json` and an argument of the daemon win over it.
+    pub hardening: RawHardening,
     /// Environment variables of the image.
     #[schemars(extend("default" = {}, "examples" = [{ "TZ": "UTC" }]))]
     pub env: BTreeMap<String, String>,
@@ -78,6 +88,11 @@ merge_fields!(RawRecipe {
     storage,
     engine,
     run,
+    listen,
+    tls,
+    network,
+    health,
+    hardening,
     env,
     labels,
     variant,
@@ -317,20 +332,6 @@ pub(super) struct RawIptables {
 
 merge_fields!(RawIptables { backend });
 
-/// `[storage]`
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub(super) struct RawStorage {
-    /// What is tried, in order, when the data directory cannot hold an overlay.
-    #[schemars(extend("default" = ["loop"], "examples" = [["loop", "fuse-overlayfs"]]))]
-    pub fallback: Option<Vec<StorageFallback>>,
-    /// Size of the loop file or tmpfs, `20G`.
-    #[schemars(extend("default" = "20G", "examples" = ["40G"]))]
-    pub size: Option<Word>,
-}
-
-merge_fields!(RawStorage { fallback, size });
-
 /// `[engine]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -343,17 +344,3 @@ pub(super) struct RawEngine {
 }
 
 merge_fields!(RawEngine { package, daemon });
-
-/// `[run]`
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub(super) struct RawRun {
-    /// Which commands wait for the daemon.
-    #[schemars(extend("default" = "command"))]
-    pub wait: Option<RunWait>,
-    /// Seconds between the stop signal and killing.
-    #[schemars(extend("default" = 10))]
-    pub stop_timeout: Option<u32>,
-}
-
-merge_fields!(RawRun { wait, stop_timeout });

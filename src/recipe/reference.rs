@@ -74,8 +74,33 @@ fn section(page: &mut String, path: &str, schema: &Value) {
     if path == "variant" {
         return;
     }
+    levels(page, &inner);
     for (name, value) in inner.iter().filter(|(_, value)| properties_below(value)) {
         section(page, &format!("{path}.{name}"), value);
+    }
+}
+
+/// What a level changes, of tables whose keys have another default at the strict one.
+fn levels(page: &mut String, keys: &Map<String, Value>) {
+    let rows: String = keys
+        .iter()
+        .filter_map(|(name, schema)| {
+            let breaks = schema.get("x-breaks")?.as_str()?;
+            let cells = [
+                format!("`{name}`"),
+                format!("`{}`", toml_value(schema.get("default")?)),
+                format!("`{}`", toml_value(schema.get("x-strict")?)),
+                flat(breaks),
+            ];
+            Some(format!("| {} |\n", cells.join(" | ")))
+        })
+        .collect();
+    if !rows.is_empty() {
+        page.push_str(
+            "\nWhat `level = \"strict\"` changes, each alone to be had or had back by its key:\n\n\
+             | key | standard | strict | what strict breaks |\n|---|---|---|---|\n",
+        );
+        page.push_str(&rows);
     }
 }
 

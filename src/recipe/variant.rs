@@ -7,9 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
-use super::raw::{
-    RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe, RawRun, RawStorage,
-};
+use super::raw::{RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe};
+use super::settings::{RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawStorage, RawTls};
 use super::values::VariantName;
 
 /// `[[variant]]`: what it names replaces what the recipe says. The distribution is the recipe's,
@@ -38,9 +37,24 @@ pub(super) struct RawVariant {
     /// The inner engine.
     #[serde(default)]
     pub engine: RawEngine,
-    /// How commands start.
+    /// How the daemon and commands start and stop.
     #[serde(default)]
     pub run: RawRun,
+    /// Where the daemon is reached.
+    #[serde(default)]
+    pub listen: RawListen,
+    /// The certificates of the TCP listener.
+    #[serde(default)]
+    pub tls: RawTls,
+    /// What nested networks get.
+    #[serde(default)]
+    pub network: RawNetwork,
+    /// How an engine knows that the daemon can be used.
+    #[serde(default)]
+    pub health: RawHealth,
+    /// What the image is closed against.
+    #[serde(default)]
+    pub hardening: RawHardening,
     /// Environment variables of the image.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -76,6 +90,11 @@ merge_fields!(RawVariant {
     storage,
     engine,
     run,
+    listen,
+    tls,
+    network,
+    health,
+    hardening,
     env,
     labels,
     file,
@@ -96,6 +115,11 @@ impl RawVariant {
             storage,
             engine,
             run,
+            listen,
+            tls,
+            network,
+            health,
+            hardening,
             env,
             labels,
             file,
@@ -111,6 +135,11 @@ impl RawVariant {
             storage,
             engine,
             run,
+            listen,
+            tls,
+            network,
+            health,
+            hardening,
             env,
             labels,
             file,

@@ -129,3 +129,59 @@ vocabulary! {
         Always = "always",
     }
 }
+
+vocabulary! {
+    /// The TCP listener of the daemon.
+    ListenTcp, "a TCP listener" {
+        /// With client certificates.
+        Tls = "tls",
+        /// Without protection.
+        Plain = "plain",
+        /// None: the unix socket alone.
+        Off = "off",
+    }
+}
+
+vocabulary! {
+    /// Kind of the private keys the guest makes.
+    KeyKind, "a kind of key" {
+        /// NIST P-256.
+        Ecdsa = "ecdsa",
+        /// RSA of 3072 bits.
+        Rsa = "rsa",
+    }
+}
+
+vocabulary! {
+    /// A storage driver of the inner engine that a recipe can insist on.
+    StorageDriver, "a storage driver" {
+        /// The kernel's overlay file system.
+        Overlay2 = "overlay2",
+        /// The FUSE implementation of overlayfs.
+        FuseOverlayfs = "fuse-overlayfs",
+        /// A copy of every layer, by the older image store.
+        Vfs = "vfs",
+        /// A copy of every layer, by containerd's image store.
+        Native = "native",
+    }
+}
+
+vocabulary! {
+    /// Which defaults the keys of `[hardening]` have.
+    HardeningLevel, "a level of hardening" {
+        /// What every image can have.
+        Standard = "standard",
+        /// More, at a cost.
+        Strict = "strict",
+    }
+}
+
+vocabulary! {
+    /// A log driver whose files can be bounded.
+    LogDriver, "a bounded log driver" {
+        /// Compressed files of the daemon's own format.
+        Local = "local",
+        /// JSON lines, as other programs read them.
+        JsonFile = "json-file",
+    }
+}

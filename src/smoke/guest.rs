@@ -7,7 +7,7 @@ use serde::Deserialize;
 const SCHEMA: u32 = 1;
 
 /// What every daemon decides at its start, in the order the guest documents.
-pub const DECISIONS: [&str; 9] = [
+pub const DECISIONS: [&str; 10] = [
     "role",
     "cgroup",
     "iptables",
@@ -15,6 +15,7 @@ pub const DECISIONS: [&str; 9] = [
     "tls",
     "listeners",
     "network",
+    "hardening",
     "config",
     "security",
 ];

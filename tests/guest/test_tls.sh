@@ -8,7 +8,7 @@ put /proc/sys/kernel/hostname box
 put /etc/hosts '127.0.0.1 localhost
 10.1.2.3 box.example box'
 certs=$work/certs
-DOCKER_TLS_SAN='DNS:ci.example, IP:192.0.2.1'
+cfg_tls_san='DNS:ci.example, IP:192.0.2.1'
 tls_prepare "$certs"
 
 it "the server's certificate names every address and name, and those asked for"
@@ -34,7 +34,7 @@ it "the next start changes nothing"
 equals "$(sum)" "$before"
 key=$(cksum "$certs/server/key.pem")
 client=$(cksum "$certs/client/cert.pem")
-DOCKER_TLS_SAN=DNS:other.example
+cfg_tls_san=DNS:other.example
 tls_prepare "$certs"
 it "a new name gives a new server certificate with the same key, and leaves the client's alone"
 equals "$(cksum "$certs/server/key.pem")$(cksum "$certs/client/cert.pem")" "$key$client"

@@ -180,11 +180,18 @@ fn read(reader: impl Read, tree: &mut Tree) {
     }
 }
 
-/// A file's content without what may differ: the day of the installation, and the order of dpkg's
-/// hash table.
+/// A file's content without what may differ: the day of the installation, the order of dpkg's hash
+/// table, and the user of `--userns-remap`, whom the daemon adds at its first start elsewhere.
 fn comparable(path: &str, bytes: Vec<u8>) -> Vec<u8> {
-    let text = || String::from_utf8(bytes.clone()).expect("text");
+    let text = || {
+        let text = String::from_utf8(bytes.clone()).expect("text");
+        let lines = text.lines().filter(|line| !line.starts_with("dockremap:"));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
     match path {
+        "/etc/passwd" | "/etc/group" | "/etc/gshadow" | "/etc/subuid" | "/etc/subgid" => {
+            text().into_bytes()
+        }
         "/etc/shadow" => {
             let days = text();
             let lines = days.lines().map(|line| {

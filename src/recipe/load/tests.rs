@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::super::content::Found;
 use super::*;
 
@@ -261,4 +263,59 @@ fn a_dropped_package_needs_a_reason_and_is_not_asked_for() {
     );
     assert!(recipe("drop = { \"git=1\" = \"x\" }").contains("takes no version"));
     assert!(recipe("exclude-paths = [\"usr/share\"]").contains("not an absolute path"));
+}
+
+/// The error of a recipe with these lines after the smallest one.
+fn refusal(lines: &str) -> String {
+    load_text(format!("{SMALL}{lines}\n").leak()).expect_err(lines)
+}
+
+#[test]
+fn tables_that_contradict_each_other_are_named() {
+    for (lines, part) in [
+        (
+            "[env]\nDOCKER_TLS_CERTDIR = \"\"",
+            "[listen] `tcp` is `tls`",
+        ),
+        (
+            "[env]\nDOCKER_TLS_CERTDIR = \"/c\"\n[listen]\ntcp = \"plain\"",
+            "[listen] `tcp` is `plain`",
+        ),
+        ("[env]\nPATH = \"/usr/bin:.\"", "[env] PATH: "),
+        (
+            "[network]\ndns = [\"10.0.0.53\"]\n[engine.daemon]\ndns = [\"1.1.1.1\"]",
+            "[engine.daemon] has `dns`, which [network] sets as well",
+        ),
+        ("[run]\nstop-grace = 10", "make `stop-grace` less"),
+        ("[storage]\ngc-disk = 100", "100 is no percentage"),
+        ("[listen]\nport = 0", "r/a.toml:6:8"),
+        ("[tls]\nclient-mode = \"0777\"", "is not the mode of a key"),
+    ] {
+        let error = refusal(lines);
+        assert!(error.contains(part), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn settings_are_the_variants_own() {
+    let recipes = load_from(
+        Path::new("r/a.toml"),
+        &files(&[(
+            "r/a.toml",
+            "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"sid\"\n[listen]\ntcp = \"plain\"\n\
+             [[variant]]\nname = \"strict\"\n[variant.listen]\ntcp = \"tls\"\n\
+             [variant.hardening]\nlevel = \"strict\"\n[variant.health]\ncheck = false\n\
+             [variant.tls]\ndays = 90\n[variant.network]\nmtu = 1400\n",
+        )]),
+    )
+    .expect("valid");
+    let all: Vec<&Recipe> = recipes.iter().collect();
+    let [default, strict] = all[..] else {
+        panic!("two images");
+    };
+    assert_eq!(default.listen.exposed(), Some(2375));
+    assert!(!default.hardening.read_only && default.health.is_some());
+    assert_eq!(strict.listen.exposed(), Some(2376));
+    assert!(strict.hardening.read_only && strict.health.is_none());
+    assert_eq!((strict.tls.days, strict.network.mtu), (90, Some(1400)));
 }

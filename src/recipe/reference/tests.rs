@@ -86,6 +86,38 @@ fn the_schemas_defaults_are_what_the_loader_fills_in() {
     );
 }
 
+/// What the schema says of the strict level is what the loader fills in there.
+#[test]
+fn the_schemas_strict_defaults_are_what_the_level_fills_in() {
+    let schema = schema();
+    let keys = properties(&schema["properties"]["hardening"]);
+    let strict: toml::Table = keys
+        .iter()
+        .filter_map(|(key, inner)| Some((key.clone(), inner.get("x-strict")?)))
+        .map(|(key, value)| (key, toml::Value::try_from(value).expect("TOML can say it")))
+        .collect();
+    assert!(strict.len() > 5, "{strict:?}");
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("a.toml");
+    let loaded = |hardening: &toml::Table| {
+        let text = format!(
+            "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"bookworm\"\n[hardening]\n{}",
+            toml::to_string(hardening).expect("TOML")
+        );
+        std::fs::write(&path, &text).expect("recipe");
+        let recipes = load(&path).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        recipes.default().hardening.clone()
+    };
+    let level = toml::Table::from_iter([("level".to_owned(), "strict".into())]);
+    assert_eq!(loaded(&strict), loaded(&level));
+    for (key, inner) in &keys {
+        assert!(
+            key == "level" || inner.get("x-strict").is_some() == inner.get("x-breaks").is_some(),
+            "{key}: what strict changes breaks something, which is to be said"
+        );
+    }
+}
+
 #[test]
 fn every_key_is_described_and_none_may_be_null() {
     fn check(schema: &Value, at: &str) {
@@ -118,12 +150,19 @@ fn the_page_has_a_section_for_every_table() {
         "[users.NAME]",
         "[groups.NAME]",
         "[ca]",
+        "[listen]",
+        "[[network.address-pools]]",
+        "[hardening]",
     ] {
         assert!(page.contains(&format!("## `{title}`\n")), "{title}\n{page}");
     }
     assert!(page.contains("| `suite` | string |"), "{page}");
     assert!(
         page.contains("| `stop-timeout` | integer | `10` |"),
+        "{page}"
+    );
+    assert!(
+        page.contains("| `read-only` | `false` | `true` | installing packages"),
         "{page}"
     );
 }

@@ -22,16 +22,28 @@ pub(super) fn first(system: bool, free: impl Fn(u32) -> bool) -> Result<u32, Str
 /// of login.defs(5).
 const SUBORDINATE: (u64, u64) = (100_000, 65_536);
 
-/// The line that gives `user` the range after all those in `text` (subuid(5)).
+/// The line that gives `user` the first range that none of `text` overlaps, as useradd(8) looks for
+/// it (subuid(5)).
 pub(super) fn subordinate(text: &str, user: &str) -> String {
-    let ends = text.lines().filter_map(|line| {
-        let mut fields = line.split(':').skip(1);
-        let start: u64 = fields.next()?.parse().ok()?;
-        let count: u64 = fields.next()?.parse().ok()?;
-        start.checked_add(count)
+    let mut taken: Vec<(u64, u64)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':').skip(1);
+            let start: u64 = fields.next()?.parse().ok()?;
+            let count: u64 = fields.next()?.parse().ok()?;
+            Some((start, start.checked_add(count)?))
+        })
+        .collect();
+    taken.sort_unstable();
+    let (first, count) = SUBORDINATE;
+    let start = taken.into_iter().fold(first, |free, (start, end)| {
+        if free + count <= start || end <= free {
+            free
+        } else {
+            end
+        }
     });
-    let start = ends.max().unwrap_or(0).max(SUBORDINATE.0);
-    format!("{user}:{start}:{}\n", SUBORDINATE.1)
+    format!("{user}:{start}:{count}\n")
 }
 
 /// Says that `name` is not known, with the nearest name that is.
@@ -56,6 +68,18 @@ mod tests {
             text.push_str(&subordinate(&text, user));
         }
         assert_eq!(text, "a:100000:65536\nb:165536:65536\n");
+    }
+
+    #[test]
+    fn a_range_fits_before_or_between_those_that_are_taken() {
+        assert_eq!(
+            subordinate("dockremap:165536:65536\n", "a"),
+            "a:100000:65536\n"
+        );
+        assert_eq!(
+            subordinate("dockremap:165536:65536\nx:100100:1\n", "a"),
+            "a:231072:65536\n"
+        );
     }
 
     #[test]

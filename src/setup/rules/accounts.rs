@@ -11,6 +11,10 @@ pub(super) const RULE: Rule = Rule {
     apply,
 };
 
+/// The user of dockerd(8) `--userns-remap=default`.
+const REMAPPED: &str = "dockremap";
+/// First of its subordinate ids and their number, as in docker:dind.
+const SUBORDINATE: &str = "165536:65536";
 /// The id `nogroup` and `nobody` have in base-passwd's masters.
 const NOBODY: u32 = 65_534;
 
@@ -48,8 +52,31 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     }
     if setup.has("docker.io") || setup.has("docker-ce") {
         accounts.ensure_group("docker", None);
+        add_remapped(setup, &mut accounts)?;
     }
     passwd_files::write(setup, &accounts, distribution_users)
+}
+
+/// The user that root of nested containers is outside of them with `--userns-remap=default`. The
+/// daemon would make it at its first start, with programs that an image may not have and in files
+/// that it may not write.
+fn add_remapped(setup: &mut Setup<'_>, accounts: &mut Accounts) -> Result<(), SetupError> {
+    let id = accounts.free_system_id();
+    let gid = accounts.ensure_group(REMAPPED, Some(id));
+    accounts.ensure_user(User {
+        name: REMAPPED.to_owned(),
+        uid: id,
+        gid,
+        gecos: String::new(),
+        home: "/nonexistent".to_owned(),
+        shell: "/usr/sbin/nologin".to_owned(),
+    });
+    for path in ["etc/subuid", "etc/subgid"] {
+        let mut text = setup.text(path)?.unwrap_or_default();
+        text.push_str(&format!("{REMAPPED}:{SUBORDINATE}\n"));
+        setup.write(path, 0o644, text.as_str())?;
+    }
+    Ok(())
 }
 
 fn sysusers_files(setup: &Setup<'_>) -> Result<Vec<(String, String)>, SetupError> {

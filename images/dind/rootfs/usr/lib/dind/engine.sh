@@ -10,7 +10,8 @@ engine_newline='
 # What Docker 18.09 lists already, the oldest engine there are recipes for. Asking dockerd takes longer than everything
 # else before its start together, so it is asked only about what came later.
 engine_since_18_09=' bip cgroup-parent config-file default-address-pool dns host insecure-registry mtu registry-mirror
- storage-driver tls tlscacert tlscert tlskey tlsverify '
+ storage-driver tls tlscacert tlscert tlskey tlsverify userland-proxy log-driver log-opt default-ulimit no-new-privileges
+ icc userns-remap '
 engine_help=''
 
 # engine_has FLAG: whether the installed dockerd lists it.
@@ -72,6 +73,9 @@ engine_environment() {
     engine_option default-address-pool \
       "base=$DOCKER_DEFAULT_ADDRESS_POOL_BASE,size=${DOCKER_DEFAULT_ADDRESS_POOL_SIZE:-24}" "$@"
   fi
+  for pool in $cfg_address_pools; do
+    engine_option default-address-pool "base=${pool%:*},size=${pool##*:}" "$@"
+  done
   for dns in $cfg_dns; do
     engine_option dns "$dns" "$@"
   done

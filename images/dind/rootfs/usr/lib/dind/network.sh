@@ -32,6 +32,8 @@ network_mtu() {
     mtu=$DOCKERD_MTU mtu_reason='DOCKERD_MTU'
   elif [ -n "${MTU:-}" ]; then
     mtu=$MTU mtu_reason='MTU'
+  elif [ -n "$cfg_mtu" ]; then
+    mtu=$cfg_mtu mtu_reason='of the recipe'
   elif network_interface && [ -r "$dind_root/sys/class/net/$interface/mtu" ]; then
     read -r mtu <"$dind_root/sys/class/net/$interface/mtu"
     mtu_reason="of $interface, which has the default route"

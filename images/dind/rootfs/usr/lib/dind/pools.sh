@@ -122,7 +122,7 @@ pools_choose() {
 # pools_prepare ARG...: flags for dockerd, unless somebody has decided, or its own pools are all free.
 pools_prepare() {
   if config_has default-address-pools || args_value default-address-pool '' "$@" ||
-    [ -n "${DOCKER_DEFAULT_ADDRESS_POOL_BASE:-}" ]; then
+    [ -n "${DOCKER_DEFAULT_ADDRESS_POOL_BASE:-}$cfg_address_pools" ]; then
     return 0
   fi
   pools_taken

@@ -24,6 +24,8 @@
 . "$lib/storage.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/tls.sh
 . "$lib/tls.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/hardening.sh
+. "$lib/hardening.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/listen.sh
 . "$lib/listen.sh"
 
@@ -84,5 +86,6 @@ prepare_daemon() {
     bridge=''
   fi
   engine_environment "$@"
+  hardening_prepare "$@"
   daemon_write "$@"
 }

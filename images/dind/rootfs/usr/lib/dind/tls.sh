@@ -28,7 +28,7 @@ tls_names() {
   done
   tls_saved_ifs=$IFS
   IFS=' ,'
-  for name in ${DOCKER_TLS_SAN:-}; do
+  for name in $cfg_tls_san; do
     IFS=$tls_saved_ifs
     tls_name_add "$name"
   done

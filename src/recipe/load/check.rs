@@ -1,0 +1,69 @@
+//! What no single table can see: keys that contradict each other.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::settings::SearchPath;
+use super::super::values::PackageName;
+use super::super::words::ListenTcp;
+
+/// A package that is left out is named by its plain name, says why, and is not asked for as well.
+pub(super) fn drops(
+    drop: &BTreeMap<String, String>,
+    include: &[PackageName],
+) -> Result<(), String> {
+    for (name, reason) in drop {
+        let package: PackageName = name.parse()?;
+        if package.version.is_some() {
+            return Err(format!("`drop` takes no version: `{name}`"));
+        }
+        if reason.trim().is_empty() {
+            return Err(format!(
+                "`drop` of `{name}` gives no reason; say why nothing needs it"
+            ));
+        }
+        if include.iter().any(|wanted| wanted.name == *name) {
+            return Err(format!(
+                "package `{name}` is both in `include` and in `drop`; remove one of the two"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The keys of `daemon.json`: the recipe's own and those of `[network]`, each from one place.
+pub(super) fn with_network(
+    mut daemon: BTreeMap<String, Value>,
+    network: BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Value>, String> {
+    if let Some(key) = network.keys().find(|key| daemon.contains_key(*key)) {
+        return Err(format!(
+            "[engine.daemon] has `{key}`, which [network] sets as well; remove one of the two"
+        ));
+    }
+    daemon.extend(network);
+    Ok(daemon)
+}
+
+/// Variables that a table of the recipe is for say nothing else than that table, and programs are
+/// looked for in fixed places.
+/// Without a profile there is no daemon that listens.
+pub(super) fn environment(
+    env: &BTreeMap<String, String>,
+    listens: Option<ListenTcp>,
+) -> Result<(), String> {
+    if let (Some(directory), Some(tcp)) = (env.get("DOCKER_TLS_CERTDIR"), listens)
+        && tcp != ListenTcp::Off
+        && directory.is_empty() != (tcp == ListenTcp::Plain)
+    {
+        return Err(format!(
+            "[env] DOCKER_TLS_CERTDIR is {directory:?}, but [listen] `tcp` is `{tcp}`, which decides what is exposed; say it there"
+        ));
+    }
+    if let Some(path) = env.get("PATH") {
+        path.parse::<SearchPath>()
+            .map_err(|message| format!("[env] PATH: {message}"))?;
+    }
+    Ok(())
+}
