@@ -2,7 +2,11 @@
 //! a real engine.
 
 mod arguments;
+mod certificates;
+mod network;
+mod storage;
 mod supervision;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
