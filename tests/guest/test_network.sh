@@ -1,8 +1,9 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report args engine daemon_json network
+load log config report args engine daemon_json network pools
 config_load
 config_keys=' ' dockerd_flags=''
+iptables_chosen=off
 engine_help='      --mtu int
       --default-network-opt mapmap
       --dns list'
@@ -30,6 +31,19 @@ network_prepare
 equals "$dockerd_flags" "--mtu=1400
 "
 contains "$report_decisions" "new networks need their own MTU option"
+it "TCP of networks with a larger MTU is clamped"
+iptables_chosen=legacy
+iptables() { case " $* " in *' -C '*) return 1 ;; *) rules="$rules|$*" ;; esac; }
+ip6tables() { :; }
+rules=''
+network_prepare
+equals "$rules" '|-w 5 -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'
+it "a kernel that cannot is reported"
+iptables() { return 1; }
+report_decisions='' report_tried=''
+network_prepare
+contains "$report_decisions" '"choice":"iptables TCPMSS","result":"refused'
+iptables_chosen=off
 it "1500 needs no flag"
 dockerd_flags=''
 route 1500

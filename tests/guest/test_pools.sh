@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
 load log config report args engine daemon_json network pools
 config_load
-config_keys=' ' engine_overrides=''
+config_keys=' '
 unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy DOCKER_REGISTRY_MIRROR DOCKER_INSECURE_REGISTRY
 unset DOCKER_DEFAULT_ADDRESS_POOL_BASE
 again() { # ROUTE...: destination and mask, as /proc/net/route has them

@@ -2,8 +2,12 @@
 //! a real engine.
 
 mod arguments;
+mod certificates;
 mod configuration;
+mod network;
+mod storage;
 mod supervision;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -12,10 +12,22 @@ init_present() {
   return 1
 }
 
+# init_shell: a manifest that says `sh -c "dockerd-entrypoint.sh"` leaves that shell as process 1, to which the kernel
+# does not deliver signals it has no handler for. Nothing below it can change that.
+init_shell() {
+  [ "$PPID" = 1 ] && [ -r "$dind_root/proc/1/comm" ] && read -r init_comm <"$dind_root/proc/1/comm" || return 0
+  case $init_comm in
+    sh | dash | ash | bash | busybox)
+      warn "process 1 is a shell, which passes no signal on: a stop will be a kill; write \`exec ${0##*/}\`"
+      ;;
+  esac
+}
+
 # init_enter SCRIPT ARG...: become a child of the init when the image's ENTRYPOINT was bypassed.
 # The subreaper form is used because then the script need not be process 1.
 init_enter() {
   init_present && return 0
+  init_shell
   case $cfg_init in
     tini | tini-static) command -v "$cfg_init" >/dev/null 2>&1 && exec "$cfg_init" -s -g -- "$@" ;;
     dumb-init) command -v dumb-init >/dev/null 2>&1 && exec dumb-init -- "$@" ;;

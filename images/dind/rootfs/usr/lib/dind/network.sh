@@ -56,6 +56,18 @@ network_resolvers() {
   done <"$dind_root/etc/resolv.conf"
 }
 
+# network_clamp: TCP of nested networks that do not know the MTU (an engine without a default for new ones, networks
+# that a volume brings, those with an option of their own) agrees on segments that fit, instead of stalling where the
+# outer network drops what is too large without a word.
+network_clamp() {
+  [ "$mtu" -lt 1500 ] && [ "$iptables_chosen" != off ] || return 0
+  for program in iptables ip6tables; do
+    set -- FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+    "$program" -w 5 -t mangle -C "$@" 2>/dev/null || "$program" -w 5 -t mangle -A "$@" 2>/dev/null ||
+      report_tried network "$program TCPMSS" "refused: nested networks with a larger MTU may stall"
+  done
+}
+
 # network_prepare ARG...: flags for dockerd, one decision.
 network_prepare() {
   network_mtu
@@ -81,6 +93,7 @@ network_prepare() {
         flag_add default-network-opt "bridge=com.docker.network.driver.mtu=$mtu" ||
           report_tried network default-network-opt "unknown to this dockerd: new networks need their own MTU option"
       fi
+      network_clamp
     fi
   fi
   pools_prepare "$@"

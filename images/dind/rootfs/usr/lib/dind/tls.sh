@@ -3,6 +3,9 @@
 # Certificates for the TCP listener, laid out as docker:dind does: {ca,server,client}/{ca,cert,key}.pem.
 # Private keys are kept; a certificate is issued again when it is missing, about to expire, or lacks a name.
 
+tls_newline='
+'
+
 # tls_names: every name and address this container answers to, in $tls_san, in openssl's syntax.
 tls_names() {
   tls_san=' DNS:docker DNS:localhost IP:127.0.0.1 IP:::1 '
@@ -82,8 +85,11 @@ bring your own server files complete, or none"
 
 # tls_verify_given: certificates brought by the user are checked and never written.
 tls_verify_given() {
-  openssl verify -CAfile "$tls_dir/server/ca.pem" "$tls_dir/server/cert.pem" >/dev/null ||
-    die "$tls_dir/server/cert.pem is not valid under $tls_dir/server/ca.pem"
+  if ! tls_said=$(openssl verify -CAfile "$tls_dir/server/ca.pem" "$tls_dir/server/cert.pem" 2>&1); then
+    # "error 10 at 0 depth lookup: certificate has expired", and what failed in the next line.
+    tls_said=${tls_said#*lookup: }
+    die "$tls_dir/server/cert.pem is not valid under $tls_dir/server/ca.pem: ${tls_said%%"$tls_newline"*}"
+  fi
   tls_public=$(openssl x509 -noout -pubkey -in "$tls_dir/server/cert.pem")
   [ "$(openssl pkey -pubout -in "$tls_dir/server/key.pem" 2>/dev/null)" = "$tls_public" ] ||
     die "$tls_dir/server/key.pem is not the key of $tls_dir/server/cert.pem"

@@ -1,0 +1,212 @@
+//! Nested networks on an outer one: sizes of packets, names, addresses, backends of iptables.
+
+use super::{Guest, Network, docker, engine, run, unique};
+use crate::smoke::in_turn;
+
+/// An outer container that serves 20 MB at port 8080, in segments as large as it is told it may
+/// send; the outer network drops what is too large without a word.
+fn server(network: &Network) -> (Guest, String) {
+    let options = [&network.option(), "--entrypoint=sh", "--network-alias=far"].map(str::to_owned);
+    let options = options.each_ref().map(String::as_str);
+    let server = Guest::start(
+        &options,
+        &["-c", "mkdir /w; truncate -s 20M /w/file; exec sleep 600"],
+    );
+    let busybox = crate::peers::require(&["busybox"], "busybox-static").expect("busybox");
+    let to = format!("{}:/usr/local/bin/busybox", server.name);
+    engine().run(&["cp", busybox.to_str().expect("UTF-8"), &to]);
+    server.sh("ip link set dev eth0 mtu 1500 gso_max_segs 1");
+    docker(&[
+        "exec",
+        "-d",
+        &server.name,
+        "busybox",
+        "httpd",
+        "-f",
+        "-p",
+        "8080",
+        "-h",
+        "/w",
+    ]);
+    let address = server.sh("ip -4 -o addr show eth0 | sed 's/.*inet //; s,/.*,,'");
+    (server, address)
+}
+
+#[test]
+fn large_transfers_pass_an_outer_network_of_1400_bytes() {
+    in_turn(|| {
+        let network = Network::new(&["--opt=com.docker.network.driver.mtu=1400"]);
+        let (_server, address) = server(&network);
+        for suite in ["bookworm", "trixie"] {
+            let guest = Guest::of(suite, &["--privileged", &network.option()], &[])
+                .ready()
+                .loaded();
+            guest.sh("docker network create user");
+            // What a volume or a file of compose brings along with a size of its own.
+            guest.sh("docker network create --opt com.docker.network.driver.mtu=1500 fixed");
+            for nested in ["bridge", "user", "fixed"] {
+                let fetch = format!(
+                    "docker run --rm --network {nested} t sh -c 'busybox timeout 20 \
+                     busybox wget -q -O - http://{address}:8080/file | busybox wc -c'"
+                );
+                assert_eq!(guest.sh(&fetch), "20971520", "{suite} {nested}");
+            }
+            let size = |nested: &str| {
+                guest.sh(&format!(
+                    "docker run --rm --network {nested} t busybox cat /sys/class/net/eth0/mtu"
+                ))
+            };
+            assert_eq!(size("bridge"), "1400", "{suite}");
+            if suite == "trixie" {
+                assert_eq!(size("user"), "1400");
+            }
+        }
+    });
+}
+
+#[test]
+fn names_of_the_outer_network_are_known_to_nested_ones_and_its_loopback_resolver_is_not() {
+    in_turn(|| {
+        let network = Network::new(&[]);
+        let (server, address) = server(&network);
+        let guest = Guest::start(&[&network.option()], &[]).ready().loaded();
+        assert!(guest.sh("cat /etc/resolv.conf").contains("127.0.0.11"));
+        guest.sh("docker network create user");
+        let found = guest.sh("docker run --rm --network user t busybox nslookup far");
+        assert!(found.contains(&address), "{found}");
+        let plain = guest.sh("docker run --rm t busybox cat /etc/resolv.conf");
+        assert!(!plain.contains("127."), "{plain}");
+        assert!(guest.decision("network").to_string().contains("DIND_DNS"));
+        drop(server);
+        let guest = Guest::start(
+            &[&network.option(), "--env=DIND_DNS=192.0.2.7 192.0.2.8"],
+            &[],
+        );
+        let guest = guest.ready().loaded();
+        let plain = guest.sh("docker run --rm t busybox cat /etc/resolv.conf");
+        assert!(
+            plain.contains("nameserver 192.0.2.7\nnameserver 192.0.2.8"),
+            "{plain}"
+        );
+    });
+}
+
+#[test]
+fn nested_networks_keep_off_what_is_reached_outside() {
+    in_turn(|| {
+        let network = Network::new(&["--subnet=172.20.0.0/16"]);
+        let options = [
+            &network.option(),
+            "--env=HTTP_PROXY=http://user:secret@172.17.0.9:3128",
+            "--env=NO_PROXY=docker",
+        ]
+        .map(str::to_owned);
+        let guest = Guest::start(&options.each_ref().map(String::as_str), &[]).ready();
+        for name in ["a", "b", "c", "d"] {
+            guest.sh(&format!("docker network create {name}"));
+        }
+        let subnets = guest.sh(
+            "docker network inspect $(docker network ls -q --filter driver=bridge) \
+             -f '{{(index .IPAM.Config 0).Subnet}}'",
+        );
+        assert_eq!(subnets.lines().count(), 5, "{subnets}");
+        for taken in ["172.17.", "172.20."] {
+            assert!(!subnets.contains(taken), "{subnets}");
+        }
+        // The daemon has the proxy, the report and the log have no password.
+        assert!(
+            guest
+                .sh("docker info -f '{{.HTTPProxy}}'")
+                .contains("172.17.0.9:3128")
+        );
+        let report = guest.sh("dindctl report");
+        assert!(report.contains("http://***@172.17.0.9:3128"), "{report}");
+        assert!(!report.contains("secret"), "{report}");
+    });
+}
+
+#[test]
+fn published_ports_answer_with_either_backend() {
+    in_turn(|| {
+        for backend in ["legacy", "nft", "auto"] {
+            let guest = Guest::start(&[&format!("--env=DIND_IPTABLES={backend}")], &[]);
+            let guest = guest.ready().loaded();
+            let serve = "docker run -d -p 8080:80 t sh -c 'echo found >/index.html; exec busybox httpd -f -p 80 -h /'";
+            guest.sh(serve);
+            let address = guest.sh("hostname -i");
+            let fetch = format!(
+                "for try in 1 2 3 4 5; do curl -sf -m 2 http://{address}:8080/index.html && break; sleep 0.3; done"
+            );
+            let outside = run(&[], &["sh", "-c", &fetch]);
+            assert_eq!(outside.stdout, "found\n", "{backend}: {}", outside.stderr);
+            assert_eq!(guest.sh(&fetch), "found", "{backend}, from inside");
+            let chosen = guest.choice("iptables");
+            if backend != "auto" {
+                assert_eq!(chosen, backend);
+            }
+            let version = guest.sh("iptables --version");
+            assert!(
+                version.contains(if chosen == "nft" {
+                    "nf_tables"
+                } else {
+                    "legacy"
+                }),
+                "{version}"
+            );
+            // Every name of the family has the backend, or is a link to a program that is there.
+            let broken = guest.sh("find /etc/alternatives -xtype l");
+            assert_eq!(broken, "");
+        }
+        let wrong = Guest::start(&["--env=DIND_IPTABLES=ipchains"], &[]);
+        assert_eq!(wrong.wait(), 1);
+        assert!(
+            wrong.log().contains("DIND_IPTABLES must be"),
+            "{}",
+            wrong.log()
+        );
+    });
+}
+
+#[test]
+fn the_network_of_the_host_is_shared_without_harm() {
+    in_turn(|| {
+        // A published port of the outer engine, by the rules it made.
+        let web = unique("web");
+        let image = super::image(super::SUITE);
+        engine().run(&[
+            "run",
+            "-d",
+            "--name",
+            &web,
+            "-p",
+            "18080:8080",
+            "--entrypoint=sh",
+            &image,
+            "-c",
+            "sleep 600",
+        ]);
+        let rules = || {
+            let mut save = engine().inside("iptables-save");
+            let output = save
+                .args(["-t", "nat"])
+                .output()
+                .expect("iptables-save runs");
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let dnat = |rules: &str| rules.lines().filter(|rule| rule.contains("18080")).count();
+        let before = rules();
+        assert!(dnat(&before) > 0, "{before}");
+        let guest = Guest::start(&["--network=host", "--env=DIND_LISTEN=unix"], &[])
+            .ready()
+            .loaded();
+        let address = guest.sh("docker run --rm t busybox ip -4 addr show eth0");
+        let outer = engine().run(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", &web]);
+        assert!(!address.contains(&outer), "{address}");
+        assert!(dnat(&rules()) > 0, "{}", rules());
+        guest.stop(9);
+        drop(guest);
+        let after = rules();
+        docker(&["rm", "-f", &web]);
+        assert!(dnat(&after) > 0, "{after}");
+    });
+}

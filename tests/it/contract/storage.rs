@@ -1,0 +1,192 @@
+//! The data directory: what it may lie on, and what is left of it.
+
+use std::fs;
+
+use super::{Guest, Volume, docker, engine, run, unique};
+use crate::product::kept;
+use crate::smoke::in_turn;
+
+const DRIVER: &str = "docker info -f '{{.Driver}}'";
+
+/// The container's own root file system is an overlay, and this is on it.
+const ON_OVERLAY: &str = "--data-root=/srv/docker";
+
+#[test]
+fn without_a_volume_the_start_stops_and_names_the_remedy() {
+    in_turn(|| {
+        for arguments in [
+            &[ON_OVERLAY][..],
+            &[ON_OVERLAY, "--storage-driver=overlay2"],
+        ] {
+            let guest = Guest::start(&["--env=DIND_STORAGE=overlay2"], arguments);
+            assert_eq!(guest.wait(), 1, "{}", guest.log());
+            let log = guest.log();
+            assert!(log.contains("put a volume on /srv/docker"), "{log}");
+            assert!(log.contains("DIND_STORAGE"), "{log}");
+        }
+    });
+}
+
+#[test]
+fn without_a_volume_the_ladder_ends_in_overlay2_on_a_loop_file_that_outlives_a_kill() {
+    in_turn(|| {
+        let options = [
+            "--env=DIND_STORAGE=overlay2 loop",
+            "--env=DIND_STORAGE_SIZE=300M",
+        ];
+        let guest = Guest::start(&options, &[ON_OVERLAY]).ready().loaded();
+        assert_eq!(guest.sh(DRIVER), "overlay2");
+        let backing = guest.sh("docker info -f '{{index .DriverStatus 0}}'");
+        assert_eq!(backing, "[Backing Filesystem extfs]");
+        let decision = guest.decision("storage");
+        assert_eq!(decision["choice"], "overlay2");
+        assert_eq!(decision["tried"][1]["choice"], "overlay2", "{decision}");
+        assert_eq!(guest.sh("docker run --rm t echo nested"), "nested");
+        engine().run(&["kill", &guest.name]);
+        guest.wait();
+        guest.restart();
+        assert_eq!(guest.sh("docker run --rm t echo again"), "again");
+    });
+}
+
+#[test]
+fn nothing_of_the_data_directory_is_held_after_the_end() {
+    in_turn(|| {
+        let data = kept("contract").join(unique("data"));
+        fs::create_dir(&data).expect("directory");
+        let mount = format!("--volume={}:/var/lib/docker", data.display());
+        for storage in ["overlay2", "loop"] {
+            let storage = format!("--env=DIND_STORAGE={storage}");
+            let guest = Guest::start(&[&mount, &storage, "--env=DIND_STORAGE_SIZE=300M"], &[]);
+            let guest = guest.ready().loaded();
+            guest.sh("docker run -d t busybox sleep 600");
+            assert!([0, 143].contains(&guest.stop(9)), "{}", guest.log());
+            let devices = std::process::Command::new("losetup").arg("--all").output();
+            let devices = String::from_utf8(devices.expect("losetup runs").stdout).expect("text");
+            assert!(
+                !devices.contains(data.to_str().expect("UTF-8")),
+                "{devices}"
+            );
+            for entry in fs::read_dir(&data).expect("readable") {
+                let path = entry.expect("entry").path();
+                if path.is_dir() {
+                    fs::remove_dir_all(&path).expect("removable");
+                } else {
+                    fs::remove_file(&path).expect("removable");
+                }
+            }
+        }
+        fs::remove_dir(&data).expect("removable");
+    });
+}
+
+#[test]
+fn memory_holds_a_data_directory_as_a_volume_and_as_a_rung() {
+    in_turn(|| {
+        for (options, arguments) in [
+            (
+                &["--mount=type=tmpfs,destination=/var/lib/docker"][..],
+                &[][..],
+            ),
+            (
+                &[
+                    "--env=DIND_STORAGE=overlay2,tmpfs",
+                    "--env=DIND_STORAGE_SIZE=200M",
+                ],
+                &[ON_OVERLAY],
+            ),
+        ] {
+            let guest = Guest::start(options, arguments).ready().loaded();
+            assert_eq!(guest.sh(DRIVER), "overlay2");
+            let reason = guest.decision("storage")["reason"].to_string();
+            assert!(reason.contains("tmpfs"), "{reason}");
+            assert_eq!(guest.sh("docker run --rm t echo nested"), "nested");
+        }
+    });
+}
+
+#[test]
+fn a_read_only_data_directory_is_refused_before_anything_starts() {
+    in_turn(|| {
+        let volume = Volume::new("read-only");
+        let refused = run(&[&format!("{}:ro", volume.at("/var/lib/docker"))], &[]);
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        let said = "the data directory /var/lib/docker cannot be written";
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    });
+}
+
+#[test]
+fn vfs_is_used_only_when_it_is_asked_for_by_name() {
+    in_turn(|| {
+        for (options, arguments) in [
+            (&[][..], &[ON_OVERLAY, "--storage-driver=vfs"][..]),
+            (&["--env=DOCKER_DRIVER=vfs"], &[ON_OVERLAY]),
+            (&["--env=DIND_STORAGE=vfs"], &[ON_OVERLAY]),
+        ] {
+            let guest = Guest::start(options, arguments).ready();
+            assert_eq!(guest.sh(DRIVER), "vfs", "{options:?} {arguments:?}");
+            assert!(
+                guest.log().contains("warning: vfs copies every layer"),
+                "{}",
+                guest.log()
+            );
+        }
+    });
+}
+
+#[test]
+fn what_nothing_uses_goes_when_the_disk_is_fuller_than_asked() {
+    in_turn(|| {
+        let options = [
+            "--mount=type=tmpfs,destination=/var/lib/docker,tmpfs-size=100m",
+            "--env=DIND_GC_DISK=60",
+            "--env=DIND_GC_INTERVAL=1",
+            "--env=DIND_GC_AGE=2",
+        ];
+        let guest = Guest::start(&options, &[]).ready().loaded();
+        let fill = "busybox dd if=/dev/zero of=/fill bs=1M count=20 2>/dev/null";
+        guest.sh(&format!(
+            "docker run -d --name used t sh -c '{fill}; exec sleep 600'"
+        ));
+        guest.sh("docker volume create kept");
+        guest.sh(&format!(
+            "docker run --name first t sh -c '{fill}' && sleep 1.1"
+        ));
+        guest.sh(&format!("docker run --name second t sh -c '{fill}'"));
+        guest.sh("docker tag t other && docker build -qt unused - <<END\nFROM t\nRUN busybox touch /x\nEND");
+        guest.sh("until ! docker inspect first >/dev/null 2>&1; do sleep 0.2; done; sleep 3");
+        // Below the threshold with the one, so the other stays, and so does everything in use.
+        assert_eq!(
+            guest.sh("docker ps -a --format '{{.Names}}' | sort | tr '\\n' ' '"),
+            "second used"
+        );
+        assert_eq!(guest.sh("docker run --rm other echo there"), "there");
+        assert_eq!(guest.sh("docker volume ls -q"), "kept");
+        let log = guest.log();
+        assert!(log.contains("removed container first"), "{log}");
+        guest.sh(&format!(
+            "docker exec used sh -c '{}'",
+            fill.replace("/fill", "/more")
+                .replace("count=20", "count=50")
+        ));
+        guest.sh("until ! docker image inspect unused >/dev/null 2>&1; do sleep 0.2; done");
+        assert_eq!(guest.sh("docker ps -a --format '{{.Names}}'"), "used");
+        assert_eq!(guest.sh("docker run --rm t echo in-use"), "in-use");
+        let inspect = ["inspect", "-f", "{{.State.Status}}", &guest.name];
+        assert_eq!(docker(&inspect).stdout.trim(), "running");
+    });
+}
+
+#[test]
+fn the_data_directory_of_another_containerd_is_looked_at_too() {
+    in_turn(|| {
+        let guest = Guest::start(&[], &[]).ready();
+        let decision = guest.decision("storage").to_string();
+        assert!(decision.contains("/var/lib/containerd"), "{decision}");
+        let mounts = guest.sh(
+            "findmnt -n -o FSTYPE -T /var/lib/docker; findmnt -n -o FSTYPE -T /var/lib/containerd",
+        );
+        assert!(!mounts.contains("overlay"), "{mounts}");
+    });
+}
