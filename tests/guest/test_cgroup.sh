@@ -24,10 +24,23 @@ it "v2, private namespace: the own group is /sys/fs/cgroup itself"
 equals "$cgroup_choice $cgroup_dir $cgroup_parent" "v2-private /sys/fs/cgroup "
 
 it "v2, private, second start: the leaf of the first start is seen through"
-put /proc/self/cgroup 0::/init
+put /proc/self/cgroup 0::/dind-init
 cgroup_scan
 cgroup_v2_locate
 equals "$cgroup_choice $cgroup_dir" "v2-private /sys/fs/cgroup"
+
+it "v2, a group called init is one like any other"
+put /proc/self/cgroup 0::/pods/init
+v2_dir /pods/init
+cgroup_scan
+cgroup_v2_locate
+equals "$cgroup_choice $cgroup_dir $cgroup_parent" "v2-host /sys/fs/cgroup/pods/init /pods/init/docker"
+
+it "v2, host namespace, second start: containers go where those of the first went"
+put /proc/self/cgroup 0::/pods/init/dind-init
+cgroup_scan
+cgroup_v2_locate
+equals "$cgroup_choice $cgroup_dir $cgroup_parent" "v2-host /sys/fs/cgroup/pods/init /pods/init/docker"
 
 it "v2, host namespace: work below the own group, never in the root"
 put /proc/self/cgroup 0::/kubepods/pod1/c1
@@ -50,7 +63,10 @@ put /proc/self/cgroup 0::/
 rm "$dind_root/sys/fs/cgroup/cgroup.type"
 cgroup_scan
 cgroup_prepare
-equals "$(test -d "$dind_root/sys/fs/cgroup/init" && echo touched)" ''
+equals "$(ls "$dind_root/sys/fs/cgroup")" "cgroup.controllers
+cgroup.procs
+cgroup.subtree_control
+pods"
 
 it "v2, a path outside of the namespace is an error that says so"
 put /proc/self/cgroup 0::/../other
@@ -72,14 +88,42 @@ contains "$calls" "|mount --make-rprivate /sys/fs/cgroup|"
 load cgroup
 fresh
 v2_dir ''
-it "v2, a group that cannot be emptied is an error that names the processes, after a bounded time"
+it "v2, a group that cannot be emptied is an error that says who is in it, after a bounded time"
 echo 0 >"$dind_root/sys/fs/cgroup/cgroup.procs"
 sleep() { :; }
-contains "$(cgroup_v2_delegate "$dind_root/sys/fs/cgroup" 2>&1)" "still there: 0"
+contains "$(cgroup_v2_delegate "$dind_root/sys/fs/cgroup" 2>&1)" "a process outside of this container is in it"
+echo 17 >"$dind_root/sys/fs/cgroup/cgroup.procs"
+contains "$(cgroup_v2_delegate "$dind_root/sys/fs/cgroup" 2>&1)" "processes keep coming into it, now 17"
+
+it "v2, a process that comes while the group is emptied is moved as well"
+(
+  # What is written to the file is not what the kernel then says is on.
+  echo() {
+    [ "$1" != "+cpu +memory +pids" ] || set -- "cpu memory pids"
+    command echo "$@"
+  }
+  cgroup_v2_evacuate() {
+    cgroup_left=''
+    [ "$cgroup_try" -gt 0 ] || cgroup_left='17 '
+  }
+  cgroup_v2_delegate "$dind_root/sys/fs/cgroup"
+  equals "$cgroup_try $cgroup_enabled" "1 cpu memory pids"
+)
+
 it "v2, a controller that stays off is a warning that names it"
 # A plain file keeps what was written last, so two of the three stay off.
 : >"$dind_root/sys/fs/cgroup/cgroup.procs"
-contains "$(cgroup_v2_delegate "$dind_root/sys/fs/cgroup" 2>&1)" "not available to containers: cpu memory pids"
+contains "$(cgroup_v2_delegate "$dind_root/sys/fs/cgroup" 2>&1)" "not available to containers: cpu memory"
+
+it "v2, a group of threads is an error that names its type"
+put /sys/fs/cgroup/cgroup.type "domain threaded"
+contains "$(cgroup_v2_delegate "$dind_root/sys/fs/cgroup" 2>&1)" "is of type 'domain threaded'"
+
+it "v2, a tree that cannot be written is an error that says why and what to do"
+put /sys/fs/cgroup/cgroup.type domain
+command rm -rf "$dind_root/sys/fs/cgroup/dind-init"
+mkdir() { command echo "mkdir: cannot create directory 'x': Read-only file system"; return 1; }
+contains "$(cgroup_v2_delegate "$dind_root/sys/fs/cgroup" 2>&1)" "(Read-only file system): run with --privileged"
 
 v1() { # ROOT MEMORY-PATH CPU-PATH
   fresh

@@ -145,6 +145,11 @@ pub fn docker_of_guests() -> &'static Engine {
     DOCKER.get_or_init(Engine::docker)
 }
 
+/// A private Docker with nothing in it, which ends with the value.
+pub fn docker_fresh() -> Engine {
+    Engine::docker()
+}
+
 /// The private Podman of this test binary, made by its first user.
 pub fn podman() -> &'static Engine {
     static PODMAN: OnceLock<Engine> = OnceLock::new();
@@ -295,6 +300,11 @@ impl Engine {
         BTreeMap::from_iter(host.chain([("PATH".to_owned(), path)]))
     }
 
+    /// The data directory of a private Docker.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// A command on the host that sees the private engine.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
@@ -307,6 +317,17 @@ impl Engine {
     pub fn inside(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.command("nsenter");
         command.arg(format!("--net=/proc/{}/ns/net", self.supervisor.id()));
+        command.arg("--").arg(program);
+        command
+    }
+
+    /// A command that sees the mounts and processes of the engine, as one on its host would.
+    pub fn beside(&self, program: impl AsRef<OsStr>) -> Command {
+        let room = format!("/proc/{}/ns", self.supervisor.id());
+        let mut command = self.command("nsenter");
+        command.arg(format!("--net={room}/net"));
+        command.arg(format!("--mount={room}/mnt"));
+        command.arg(format!("--pid={room}/pid_for_children"));
         command.arg("--").arg(program);
         command
     }

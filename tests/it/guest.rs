@@ -55,8 +55,10 @@ fn guest_scripts_are_clean() {
         return;
     };
     let mut scripts = Vec::new();
-    collect(&root().join("images"), &mut scripts);
-    assert!(scripts.len() > 20, "{scripts:?}");
+    for place in ["images", "tests/it/cgroups", "tests/it/vm/guest"] {
+        collect(&root().join(place), &mut scripts);
+    }
+    assert!(scripts.len() > 40, "{scripts:?}");
     let output = Command::new(shellcheck)
         .args(["-s", "sh", "-x"])
         .args(&scripts)

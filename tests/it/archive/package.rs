@@ -56,7 +56,8 @@ impl Package {
         }
     }
 
-    fn locked(package: &LockedPackage, cache: &Cache) -> Self {
+    /// A real package that was fetched when it was locked.
+    pub fn locked(package: &LockedPackage, cache: &Cache) -> Self {
         let file = cached(cache, &package.sha256, package.size);
         let control = control(file).expect("a package file");
         Self {
@@ -119,6 +120,20 @@ pub fn closure(name: &str, files: &[(&str, String)]) -> Vec<Package> {
     if let Some(packages) = solved.get(name) {
         return packages.clone();
     }
+    let lock = solve(name, files);
+    let cache = shared_cache();
+    let packages: Vec<Package> = lock
+        .packages
+        .iter()
+        .map(|package| Package::locked(package, &cache))
+        .collect();
+    solved.insert(name.to_owned(), packages.clone());
+    packages
+}
+
+/// The lock that the product makes of the recipe `source.toml` among `files`. What it names is in
+/// the shared cache, but for files that a mirror lists and no longer has.
+pub fn solve(name: &str, files: &[(&str, String)]) -> Lock {
     let directory = kept("archives").join(name);
     std::fs::create_dir_all(&directory).expect("a directory for the recipe");
     for (file, text) in files {
@@ -134,13 +149,5 @@ pub fn closure(name: &str, files: &[(&str, String)]) -> Vec<Package> {
     ])
     .good();
     let text = std::fs::read_to_string(recipe.with_extension("lock")).expect("a lock");
-    let lock: Lock = dindimg::lock::parse(&text).expect("a valid lock");
-    let cache = shared_cache();
-    let packages: Vec<Package> = lock
-        .packages
-        .iter()
-        .map(|package| Package::locked(package, &cache))
-        .collect();
-    solved.insert(name.to_owned(), packages.clone());
-    packages
+    dindimg::lock::parse(&text).expect("a valid lock")
 }

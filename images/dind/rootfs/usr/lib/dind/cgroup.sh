@@ -2,6 +2,10 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # Control groups: make nested containers possible, and keep them inside what the outer engine granted.
 
+# Version 2: the group below the own one that the processes of this container move to. No other program makes one of
+# this name, so a path that ends in it is of an earlier start.
+cgroup_leaf=dind-init
+
 # cgroup_scan: the mounts below /sys/fs/cgroup and the paths of this process.
 #   cgroup_v2_root, cgroup_v2_mounted  root field and presence of cgroup2 at /sys/fs/cgroup itself
 #   cgroup_v1_mounts                   lines "ROOT POINT OPTIONS" of the version 1 hierarchies
@@ -111,7 +115,7 @@ cgroup_v2_prepare() {
 cgroup_v2_locate() {
   cgroup_choice='' cgroup_dir=''
   # A second start in the same container finds itself in the leaf of the first.
-  path=${cgroup_v2_path%/init}
+  path=${cgroup_v2_path%"/$cgroup_leaf"}
   [ "$path" != / ] || path=''
   case $path in
     /..*)
@@ -146,8 +150,13 @@ cgroup_v2_locate() {
 # Bounded, because a process may be started in DIR between the two steps (docker exec does it).
 cgroup_v2_delegate() {
   cgroup_enabled=''
-  if [ ! -d "$1/init" ]; then
-    mkdir "$1/init" 2>/dev/null || die "$1 is read-only: run with --privileged"
+  read -r kind <"$1/cgroup.type" || kind=unknown
+  [ "$kind" = domain ] ||
+    die "control group $1 is of type '$kind', below which no container can be started: \
+start the outer container in a group of type domain"
+  if [ ! -d "$1/$cgroup_leaf" ]; then
+    cgroup_error=$(mkdir "$1/$cgroup_leaf" 2>&1) ||
+      die "control group $1 cannot be written (${cgroup_error##*: }): run with --privileged"
   fi
   cgroup_wanted=''
   read -r controllers <"$1/cgroup.controllers" || controllers=''
@@ -156,7 +165,7 @@ cgroup_v2_delegate() {
   done
   cgroup_try=0
   while :; do
-    cgroup_v2_evacuate "$1" "$1/init"
+    cgroup_v2_evacuate "$1" "$1/$cgroup_leaf"
     if [ -z "$cgroup_left" ]; then
       { echo "${cgroup_wanted# }" >"$1/cgroup.subtree_control"; } 2>/dev/null || :
       if cgroup_v2_enabled "$1"; then
@@ -164,18 +173,25 @@ cgroup_v2_delegate() {
       fi
     fi
     cgroup_try=$((cgroup_try + 1))
-    [ $cgroup_try -lt 20 ] || break
+    [ $cgroup_try -lt 40 ] || break
     sleep 0.05
   done
-  if [ -n "$cgroup_left" ]; then
-    read -r kind <"$1/cgroup.type" || kind=unknown
-    die "cannot empty control group $1 (type $kind), still there: $cgroup_left; 0 is a process of another namespace"
-  fi
   # Some controller refuses: take those that can be had, and say which cannot.
   for controller in $controllers; do
     { echo "+$controller" >"$1/cgroup.subtree_control"; } 2>/dev/null || :
   done
-  cgroup_v2_enabled "$1" || warn "control group controllers not available to containers:$cgroup_missing"
+  if cgroup_v2_enabled "$1"; then
+    return 0
+  fi
+  cgroup_v2_members "$1"
+  case " $cgroup_left" in
+    ' ') warn "control group controllers not available to containers:$cgroup_missing" ;;
+    *' 0 '*)
+      die "control group $1 cannot be emptied: a process outside of this container is in it; \
+start that process elsewhere, or the outer container with a group of its own"
+      ;;
+    *) die "control group $1 cannot be emptied: processes keep coming into it, now $cgroup_left" ;;
+  esac
 }
 
 # cgroup_v2_enabled DIR: compare what is on with what was wanted; the rest in $cgroup_missing.
@@ -196,6 +212,11 @@ cgroup_v2_evacuate() {
   while read -r pid; do
     [ "$pid" = 0 ] || { echo "$pid" >"$2/cgroup.procs"; } 2>/dev/null || :
   done <"$1/cgroup.procs"
+  cgroup_v2_members "$1"
+}
+
+# cgroup_v2_members DIR: its processes in $cgroup_left; one that this process namespace does not have is a 0.
+cgroup_v2_members() {
   cgroup_left=''
   while read -r pid; do
     cgroup_left="$cgroup_left$pid "

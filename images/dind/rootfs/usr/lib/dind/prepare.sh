@@ -54,6 +54,11 @@ prepare_container() {
   phase_begin
   security_prepare
   cgroup_prepare
+  # Where the outer container has any mount shared with its host, its volumes are too: what dockerd mounts on them would
+  # show outside, and stay there. A directory that is no mount of its own refuses, and needs nothing.
+  for directory in "$data_root" /var/lib/containerd; do
+    mount --make-private "$directory" 2>/dev/null || :
+  done
   # Volumes with shared propagation in nested containers need a shared root.
   mount --make-rshared / || die "cannot make / a shared mount"
   phase_end container
