@@ -3,7 +3,7 @@
 load log config report args engine daemon_json network pools
 config_load
 config_keys=' ' dockerd_flags=''
-iptables_chosen=off
+iptables_chosen=off bridge=docker0
 engine_help='      --mtu int
       --default-network-opt mapmap
       --dns list'
@@ -43,7 +43,7 @@ iptables() { return 1; }
 report_decisions='' report_tried=''
 network_prepare
 contains "$report_decisions" '"choice":"iptables TCPMSS","result":"refused'
-iptables_chosen=off
+iptables_chosen=off bridge=docker0
 it "1500 needs no flag"
 dockerd_flags=''
 route 1500
@@ -99,3 +99,18 @@ it "else the variable becomes a flag"
 equals "$dockerd_flags" "--registry-mirror=http://new
 "
 unset DOCKER_REGISTRY_MIRROR
+it "the option that keeps nested networks from asking outside is taken out of Docker's resolv.conf"
+put /etc/resolv.conf 'search lan
+nameserver 127.0.0.11
+options edns0 ndots:0 trust-ad'
+network_resolvers
+network_ndots
+equals "$(cat "$dind_root/etc/resolv.conf")" 'search lan
+nameserver 127.0.0.11
+options  edns0 trust-ad '
+it "and of no other"
+put /etc/resolv.conf 'nameserver 10.0.0.53
+options ndots:0'
+network_resolvers
+network_ndots
+contains "$(cat "$dind_root/etc/resolv.conf")" ndots:0

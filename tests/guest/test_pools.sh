@@ -4,6 +4,7 @@ load log config report args engine daemon_json network pools
 config_load
 config_keys=' '
 unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy DOCKER_REGISTRY_MIRROR DOCKER_INSECURE_REGISTRY
+bridge=docker0
 unset DOCKER_DEFAULT_ADDRESS_POOL_BASE
 again() { # ROUTE...: destination and mask, as /proc/net/route has them
   fresh

@@ -5,6 +5,7 @@ mod arguments;
 mod certificates;
 mod configuration;
 mod network;
+mod pods;
 mod storage;
 mod supervision;
 mod versions;

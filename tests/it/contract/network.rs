@@ -193,20 +193,33 @@ fn the_network_of_the_host_is_shared_without_harm() {
                 .expect("iptables-save runs");
             String::from_utf8(output.stdout).expect("text")
         };
-        let dnat = |rules: &str| rules.lines().filter(|rule| rule.contains("18080")).count();
         let before = rules();
-        assert!(dnat(&before) > 0, "{before}");
-        let guest = Guest::start(&["--network=host", "--env=DIND_LISTEN=unix"], &[])
-            .ready()
-            .loaded();
-        let address = guest.sh("docker run --rm t busybox ip -4 addr show eth0");
-        let outer = engine().run(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", &web]);
-        assert!(!address.contains(&outer), "{address}");
-        assert!(dnat(&rules()) > 0, "{}", rules());
-        guest.stop(9);
-        drop(guest);
-        let after = rules();
+        assert!(before.contains("--dport 18080"), "{before}");
+        for backend in ["legacy", "nft"] {
+            let options = ["--network=host", "--env=DIND_LISTEN=unix"];
+            let backend = format!("--env=DIND_IPTABLES={backend}");
+            let guest = Guest::start(&[&options[..], &[&backend]].concat(), &[])
+                .ready()
+                .loaded();
+            let address = guest.sh("docker run --rm t busybox ip -4 addr show eth0");
+            assert!(!address.contains(" 172.17."), "{address}");
+            // Nothing of the outer engine's rules is missing, in their order.
+            assert!(rules().contains("dind0") || backend.ends_with("legacy"));
+            let kept: Vec<String> = rules()
+                .lines()
+                .filter(|rule| before.contains(*rule))
+                .map(str::to_owned)
+                .collect();
+            assert_eq!(kept.join("\n"), before, "{backend}");
+            assert!([0, 143].contains(&guest.stop(9)), "{}", guest.log());
+            assert_eq!(rules(), before, "{backend}");
+            let links = engine()
+                .inside("ip")
+                .args(["-brief", "link"])
+                .output()
+                .expect("ip runs");
+            assert!(!String::from_utf8_lossy(&links.stdout).contains("dind0"));
+        }
         docker(&["rm", "-f", &web]);
-        assert!(dnat(&after) > 0, "{after}");
     });
 }

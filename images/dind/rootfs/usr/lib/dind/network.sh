@@ -56,6 +56,31 @@ network_resolvers() {
   done <"$dind_root/etc/resolv.conf"
 }
 
+# network_ndots: the resolver of Docker's own networks comes with `ndots:0`, which nested networks take over, and with
+# which their resolver does not pass on names without a dot, so that no name of the outer network is found. Without it
+# they are. (As --dns-opt it would be refused by older engines, which then pass the loopback resolver on.)
+network_ndots() {
+  [ -n "$resolvers_loopback" ] || return 0
+  resolv_text='' resolv_changed=''
+  while read -r key rest; do
+    if [ "$key" = options ]; then
+      case " $rest " in
+        *' ndots:0 '*)
+          resolv_changed=1
+          rest=" $rest "
+          rest=${rest%% ndots:0 *}${rest#* ndots:0}
+          [ -n "${rest# }" ] || continue
+          ;;
+      esac
+    fi
+    resolv_text="$resolv_text$key $rest$engine_newline"
+  done <"$dind_root/etc/resolv.conf"
+  [ -n "$resolv_changed" ] || return 0
+  # Written in place: it is a mount.
+  { printf '%s' "$resolv_text" >"$dind_root/etc/resolv.conf"; } 2>/dev/null ||
+    report_tried network ndots "cannot be taken out of /etc/resolv.conf: nested networks miss names without a dot"
+}
+
 # network_clamp: TCP of nested networks that do not know the MTU (an engine without a default for new ones, networks
 # that a volume brings, those with an option of their own) agrees on segments that fit, instead of stalling where the
 # outer network drops what is too large without a word.
@@ -98,6 +123,7 @@ network_prepare() {
   fi
   pools_prepare "$@"
   network_resolvers
+  network_ndots
   if [ -n "$resolvers_loopback" ] && [ -z "$resolvers_usable$cfg_dns" ]; then
     report_tried network "resolver$resolvers_loopback" \
       "loopback only: containers of the default bridge do not get it; set DIND_DNS, or use a network of their own"

@@ -51,7 +51,8 @@ pools_taken() {
   if [ -r "$dind_root/proc/net/route" ]; then
     while read -r name destination _ _ _ _ _ mask _; do
       case $name:$mask in
-        Iface:* | *:00000000 | docker0:* | "${network_bridge:-docker0}":*) continue ;;
+        # The second pattern is the default route, the last a bridge of our own.
+        Iface:* | *:00000000 | "$bridge":*) continue ;;
       esac
       pools_swapped "$destination"
       destination=$number

@@ -16,6 +16,8 @@
 . "$lib/network.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/pools.sh
 . "$lib/pools.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/bridge.sh
+. "$lib/bridge.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/security.sh
 . "$lib/security.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/lock.sh
@@ -76,19 +78,13 @@ prepare_daemon() {
   phase_begin
   storage_prepare "$@"
   phase_end storage
+  bridge_prepare "$@"
   network_prepare "$@"
   if [ -n "$cgroup_v2_mounted" ] && ! engine_is_from 20 && ! engine_has default-cgroupns-mode; then
     die "this host has cgroup v2 only, which Docker before 20.10 cannot use: take an image with 20.10 or newer"
   fi
   if [ -n "$cgroup_parent" ] && [ -z "$config_cgroup_parent" ] && ! args_value cgroup-parent '' "$@"; then
     flag_add cgroup-parent "$cgroup_parent"
-  fi
-  bridge=docker0
-  if args_value bridge b "$@"; then
-    bridge=$arg_value
-  fi
-  if [ "$bridge" = none ] || config_has bridge; then
-    bridge=''
   fi
   engine_environment "$@"
   hardening_prepare "$@"

@@ -13,6 +13,7 @@ stop_signal='' enforcer_pid=''
 
 # ready_announce: what is known once the daemon answers.
 ready_announce() {
+  bridge_restore
   now_ms
   ready_total=$((now - begun))
   while read -r name version; do
@@ -78,6 +79,7 @@ run_daemon() {
   done
   [ -z "$enforcer_pid" ] || kill -KILL "$enforcer_pid" 2>/dev/null
   nested_kill
+  bridge_remove
   log "dockerd ended with status $dockerd_status"
   state_write state=stopped
   exit "$dockerd_status"
@@ -160,6 +162,7 @@ run_command() {
   dockerd_reap
   kill -KILL "$enforcer_pid" 2>/dev/null
   nested_kill
+  bridge_remove
   state_write state=stopped
   exit $command_status
 }
