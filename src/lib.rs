@@ -17,6 +17,7 @@ pub mod epoch;
 pub mod family;
 pub mod fetch;
 pub mod guest;
+pub mod harden;
 pub mod layer;
 pub mod lock;
 pub mod oci;

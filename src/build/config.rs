@@ -12,9 +12,9 @@ use crate::guest::{self, FileData, GuestData, LABEL, Runtime};
 use crate::lock::{Lock, artifacts};
 use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
 use crate::platform::Platform;
-use crate::recipe::{Hardening, Listen, Network, Recipe, Run, Storage, Tls, VariantName};
+use crate::recipe::{Hardening, Listen, Network, Recipe, Run, Storage, Tls};
 
-use super::Written;
+use super::Assembly;
 use super::tags::TagData;
 
 /// Annotation and label keys of the OCI image specification (annotations.md).
@@ -137,11 +137,12 @@ pub(super) fn image(
     lock: &Lock,
     platform: Platform,
     epoch: Epoch,
-    written: &[Written],
+    assembly: &Assembly,
 ) -> Image {
     let runtime = guest::runtime(recipe);
     let data = TagData::of(recipe, lock.packages_of(&recipe.variant, platform));
-    let mut steps: Vec<Step> = written
+    let mut steps: Vec<Step> = assembly
+        .layers
         .iter()
         .map(|one| Step::Layer {
             layer: one.layer,
@@ -166,14 +167,16 @@ pub(super) fn image(
         platform,
         created: epoch,
         author: None,
-        config: container(recipe, lock, &runtime, &data, epoch),
+        config: container(recipe, lock, &runtime, &data, epoch, &assembly.unprivileged),
         steps,
         annotations: annotations(recipe, &data, epoch),
     })
 }
 
-/// What was left out of the image and why, as the lock records it.
-fn build_record(lock: &Lock, variant: &VariantName) -> serde_json::Value {
+/// What was left out of the image and why, as the lock records it, and what its files were hardened
+/// to.
+fn build_record(lock: &Lock, recipe: &Recipe, unprivileged: &[String]) -> serde_json::Value {
+    let variant = &recipe.variant;
     let image = lock.image(variant);
     let reasons: BTreeMap<&str, &str> = image
         .iter()
@@ -185,6 +188,8 @@ fn build_record(lock: &Lock, variant: &VariantName) -> serde_json::Value {
         "dropped": reasons,
         "exclude-paths": image.map(|image| &image.exclude_paths),
         "include-paths": image.map(|image| &image.include_paths),
+        "hardening": recipe.profile.map(|_| recipe.hardening.level),
+        "setuid-removed": unprivileged,
     })
 }
 
@@ -194,6 +199,7 @@ fn container(
     runtime: &Runtime,
     data: &TagData,
     epoch: Epoch,
+    unprivileged: &[String],
 ) -> ContainerConfig {
     let mut labels = annotations(recipe, data, epoch);
     if let Some(contract) = guest::contract(recipe, runtime, &data.engine.version)
@@ -203,7 +209,7 @@ fn container(
         labels.insert(LABEL.to_owned(), value.to_string());
     }
     // The keys of a value are sorted: the same text each time.
-    let record = build_record(lock, &recipe.variant).to_string();
+    let record = build_record(lock, recipe, unprivileged).to_string();
     labels.insert(BUILD_LABEL.to_owned(), record);
     labels.extend(recipe.labels.clone());
     ContainerConfig {

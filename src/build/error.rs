@@ -80,6 +80,9 @@ pub enum BuildError {
     /// The recipe's own content cannot be placed.
     #[error(transparent)]
     Content(#[from] crate::guest::ContentError),
+    /// The image is not what its hardening asks for.
+    #[error(transparent)]
+    Harden(#[from] crate::harden::HardenError),
     /// The recipe's own content is not what the lock records.
     #[error("the lock records other content: {}; run `dindimg lock`", .0.join(", "))]
     Changed(Vec<String>),

@@ -20,6 +20,7 @@ use crate::epoch::Epoch;
 use crate::family::{self, PackageSource, Repository};
 use crate::fetch::{CacheError, Derived, Fetcher};
 use crate::guest::{self, Sources};
+use crate::harden;
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
 use crate::lock::{Lock, LockedPackage, changed_in};
 use crate::oci::{Image, ImageSet};
@@ -94,6 +95,17 @@ pub fn build(
     Ok(Built { set, blobs })
 }
 
+/// The layers of one platform, bottom first, before they are written.
+type Layers = Vec<(LayerName, LayerInput)>;
+
+/// A platform's layers and what is to be told of them, as the cache remembers it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Assembly {
+    layers: Vec<Written>,
+    /// The programs of packages that lost their set-id bits.
+    unprivileged: Vec<String>,
+}
+
 /// A written layer, as the cache remembers it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Written {
@@ -116,12 +128,12 @@ fn build_platform(
         .sources(recipe)
         .map_err(ResolveError::from)?;
     let key = image_key(recipe, &locked, &sources, platform, context)?;
-    if let Some((written, blobs)) = from_cache(&key, context)? {
+    if let Some((assembly, blobs)) = from_cache(&key, context)? {
         context
             .reporter
             .note(Stage::Layer, &format!("{platform} is unchanged"));
         return Ok((
-            config::image(recipe, lock, platform, context.epoch, &written),
+            config::image(recipe, lock, platform, context.epoch, &assembly),
             blobs,
         ));
     }
@@ -131,7 +143,7 @@ fn build_platform(
         context.repositories,
         context.fetcher,
     )?;
-    let layers = assemble(recipe, lock, &locked, &sources, platform, context)?;
+    let (layers, unprivileged) = assemble(recipe, lock, &locked, &sources, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
     let keys: Vec<Digest> = layers
@@ -159,9 +171,13 @@ fn build_platform(
             layer,
         });
     }
-    store::write_note(context.fetcher.cache(), Derived::Layers, &key, &written)?;
+    let assembly = Assembly {
+        layers: written,
+        unprivileged,
+    };
+    store::write_note(context.fetcher.cache(), Derived::Layers, &key, &assembly)?;
     Ok((
-        config::image(recipe, lock, platform, context.epoch, &written),
+        config::image(recipe, lock, platform, context.epoch, &assembly),
         blobs,
     ))
 }
@@ -221,17 +237,18 @@ fn image_key(
 fn from_cache(
     key: &Digest,
     context: &Context<'_>,
-) -> Result<Option<(Vec<Written>, Blobs)>, BuildError> {
+) -> Result<Option<(Assembly, Blobs)>, BuildError> {
     let cache = context.fetcher.cache();
-    let Some(written) = store::read_note::<Vec<Written>>(cache, Derived::Layers, key)? else {
+    let Some(assembly) = store::read_note::<Assembly>(cache, Derived::Layers, key)? else {
         return Ok(None);
     };
     let mut blobs = Blobs::default();
-    let entries = written
+    let entries = assembly
+        .layers
         .par_iter()
         .map(|one| cache.open_derived(Derived::Layers, &one.key))
         .collect::<Result<Vec<_>, CacheError>>()?;
-    for (one, entry) in written.iter().zip(entries) {
+    for (one, entry) in assembly.layers.iter().zip(entries) {
         match entry {
             Some(entry) if entry.digest == one.layer.digest => {
                 blobs.insert(entry.digest, entry.file)
@@ -239,10 +256,11 @@ fn from_cache(
             _ => return Ok(None),
         }
     }
-    Ok(Some((written, blobs)))
+    Ok(Some((assembly, blobs)))
 }
 
-/// Packages, rules, guest and database, in the order of the design; cut into layers.
+/// Packages, rules, guest, hardening and database, in the order of the design; cut into layers. With
+/// them the programs that lost their set-id bits.
 fn assemble(
     recipe: &Recipe,
     lock: &Lock,
@@ -250,7 +268,7 @@ fn assemble(
     sources: &[PackageSource],
     platform: Platform,
     context: &Context<'_>,
-) -> Result<Vec<(LayerName, LayerInput)>, BuildError> {
+) -> Result<(Layers, Vec<String>), BuildError> {
     let epoch = context.epoch;
     let filters = filters(recipe);
     let mut unpacked = unpack::unpack(locked, recipe, &filters, context.fetcher, context.reporter)?;
@@ -289,17 +307,18 @@ fn assemble(
             }
         }
     }
+    // Without a profile the packages are installed as they are, and nothing else is done.
+    let unprivileged = match recipe.profile {
+        Some(_) => harden::mend(&mut setup, &recipe.hardening)?,
+        None => Vec::new(),
+    };
     setup::dpkg::write_database(&mut setup)?;
     let data = config::file_data(recipe, &data, platform);
     guest::place_content(&mut setup, &recipe.content, &data)?;
+    harden::check(setup.tree, &packages, &recipe.hardening)?;
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
-    Ok(segments::cut(
-        &tree,
-        &packages,
-        &unpack::digests(locked),
-        &assigned,
-        epoch,
-    ))
+    let layers = segments::cut(&tree, &packages, &unpack::digests(locked), &assigned, epoch);
+    Ok((layers, unprivileged))
 }
 
 fn layer_key(input: &LayerInput, compression: Compression) -> Digest {

@@ -108,7 +108,10 @@ fn build(error: &BuildError) -> Option<u8> {
             Some(TRUST)
         }
         BuildError::Conflict { .. } | BuildError::Placement { .. } => Some(UNSATISFIABLE),
-        BuildError::Guest(_) | BuildError::Content(_) | BuildError::Tag { .. } => Some(INPUT),
+        BuildError::Guest(_)
+        | BuildError::Content(_)
+        | BuildError::Harden(_)
+        | BuildError::Tag { .. } => Some(INPUT),
         BuildError::Platform(_) | BuildError::Changed(_) => Some(LOCK),
         _ => None,
     }

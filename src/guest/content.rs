@@ -215,7 +215,7 @@ impl Work<'_> {
     fn rendered(&self, name: &str, bytes: &Bytes) -> Result<Vec<u8>, String> {
         render(&renderer(), name, bytes.content(), self.data).map_err(|error| {
             format!(
-                "{error}; a template can use engine.version, engine.major, engine.minor, suite, architecture, profile, init, iptables.backend, storage.size, daemon, env and labels"
+                "{error}; a template can use engine.version, engine.major, engine.minor, suite, architecture, profile, init, iptables.backend, daemon, env, labels and the keys of storage, run, listen, tls, network and hardening"
             )
         })
     }

@@ -90,11 +90,23 @@ impl<'a> Bench<'a> {
         self.daemon.get().map_err(CheckError::Needs)
     }
 
+    /// A container of this run. An image that is made for a read-only root file system gets one,
+    /// and the directories that it declares as written in memory.
+    pub(super) fn container(&self, role: &str, args: &[&str]) -> RunSpec {
+        let read_only = self.contract.read_only;
+        let written = self.contract.writable.iter().filter(|_| read_only);
+        RunSpec {
+            read_only,
+            tmpfs: written.cloned().collect(),
+            ..self.session.container(self.image, role, args)
+        }
+    }
+
     /// A privileged container of this run, as the contract asks for it.
     pub(super) fn privileged(&self, role: &str, args: &[&str]) -> RunSpec {
         RunSpec {
             privileged: self.contract.privileges.privileged,
-            ..self.session.container(self.image, role, args)
+            ..self.container(role, args)
         }
     }
 

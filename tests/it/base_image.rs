@@ -32,6 +32,7 @@ cut -d: -f2 /etc/shadow >/tmp/passwords
 absent -v '^[*!]$' /tmp/passwords
 [ -z "$(find / -xdev -type f -perm -0002)" ]
 [ -z "$(find / -xdev -type d -perm -0002 ! -perm -1000)" ]
+[ "$(find / -xdev -type f -perm /6000)" = /usr/bin/ssh-agent ]
 [ "$(stat -c '%a %G' /usr/bin/ssh-agent)" = "2755 $(getent group _ssh ssh | head -n 1 | cut -d: -f1)" ]
 debconf-show debconf | grep -q 'debconf/frontend: Dialog'
 [ "$(readlink -f "$(command -v pager)")" = "$(readlink -f "$(command -v less)")" ]
@@ -78,7 +79,8 @@ adduser --system --group x
 deluser x
 addgroup --system y
 delgroup y
-apt-get install -y --reinstall dash libc-bin adduser openssh-client ca-certificates
+apt-get install -y --reinstall dash libc-bin adduser openssh-client ca-certificates passwd mount util-linux
+[ "$(stat -c %a /usr/bin/passwd /usr/bin/mount /usr/bin/su | sort -u)" = 755 ]
 apt-get dist-upgrade -y >/tmp/said
 grep '^0 upgraded, 0 newly installed, 0 to remove' /tmp/said
 sound

@@ -383,9 +383,12 @@ system = true
 bundle = ["ca/corp root (1).crt", "ca/pair.pem"]
 [ca.registries]
 "registry.corp:5000" = ["ca/pair.pem"]
+[hardening]
+secrets = ["/opt/tls/key.pem"]
 [[file]]
 path = "/opt/tls"
 source = "tls"
+mode = "0640"
 [[file]]
 path = "/usr/bin/tini-static"
 content = "replaced\n"

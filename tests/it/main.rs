@@ -18,6 +18,7 @@ mod engines;
 mod fake_registry;
 mod fetch;
 mod guest;
+mod hardening;
 mod hostile;
 mod images;
 mod input;

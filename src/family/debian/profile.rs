@@ -1,5 +1,7 @@
 //! The packages that profiles add on Debian.
 
+use std::collections::BTreeSet;
+
 use crate::recipe::{EnginePackage, InitKind, PathPattern, Profile, Recipe, Userland};
 
 use super::super::ProfilePackages;
@@ -85,6 +87,13 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
                 .extend(patterns(userland::SLIM_EXCLUDE));
         }
     }
+    if !recipe.hardening.shell_extras {
+        let known: BTreeSet<PathPattern> = packages.exclude_paths.iter().cloned().collect();
+        let extras = patterns(userland::SHELL_EXTRAS);
+        packages
+            .exclude_paths
+            .extend(extras.into_iter().filter(|one| !known.contains(one)));
+    }
     packages
 }
 
@@ -107,6 +116,7 @@ mod tests {
             userland::USUAL_EXCLUDE,
             userland::USUAL_INCLUDE,
             userland::SLIM_EXCLUDE,
+            userland::SHELL_EXTRAS,
         ] {
             assert_eq!(patterns(texts).len(), texts.len());
         }

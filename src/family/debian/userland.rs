@@ -111,6 +111,16 @@ pub(super) const USUAL_INCLUDE: &[&str] = &[
     "/usr/share/locale/locale.alias",
 ];
 
+/// The extras of shells, which images without `[hardening] shell-extras` lack: code that runs in
+/// interactive shells alone.
+pub(super) const SHELL_EXTRAS: &[&str] = &[
+    "/usr/share/bash-completion/*",
+    "/etc/bash_completion.d/*",
+    "/usr/share/zsh/*",
+    "/usr/share/fish/*",
+    "/etc/skel/.*",
+];
+
 /// Paths that the slim userland is without as well: aids for shells it does not have.
 pub(super) const SLIM_EXCLUDE: &[&str] = &[
     "/usr/share/lintian/*",

@@ -107,7 +107,7 @@ fn beside(
         network: Some(bench.session.name(NETWORK)),
         hosts: vec![(HOST.to_owned(), bench.daemon()?.address)],
         volumes: vec![bench.session.mount(CERTS_VOLUME, target, true)],
-        ..bench.session.container(bench.image, role, args)
+        ..bench.container(role, args)
     })
 }
 

@@ -192,6 +192,10 @@ pub struct RunSpec {
     pub label: String,
     /// Whether to give it every privilege.
     pub privileged: bool,
+    /// Whether its root file system is mounted read-only.
+    pub read_only: bool,
+    /// Directories in memory, each a path or `PATH:OPTIONS`.
+    pub tmpfs: Vec<String>,
     /// Environment on top of the image's.
     pub env: BTreeMap<String, String>,
     /// Named volumes.

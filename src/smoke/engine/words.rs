@@ -23,6 +23,10 @@ pub(super) fn run_args(spec: &RunSpec) -> Vec<String> {
     if spec.privileged {
         args.push("--privileged".to_owned());
     }
+    if spec.read_only {
+        args.push("--read-only".to_owned());
+    }
+    args.extend(spec.tmpfs.iter().map(|path| format!("--tmpfs={path}")));
     args.extend(spec.env.iter().map(|(k, v)| format!("--env={k}={v}")));
     args.extend(spec.volumes.iter().map(|mount| {
         let mode = if mount.read_only { ":ro" } else { "" };
@@ -122,6 +126,8 @@ mod tests {
             name: "n".into(),
             label: "k=v".into(),
             privileged: true,
+            read_only: true,
+            tmpfs: vec!["/run".into()],
             env: BTreeMap::from([("A".into(), "b c".into())]),
             volumes: vec![Mount {
                 volume: "vol".into(),
@@ -138,6 +144,8 @@ mod tests {
         --name=n
         --label=k=v
         --privileged
+        --read-only
+        --tmpfs=/run
         --env=A=b c
         --volume=vol:/certs/client:ro
         --network=net

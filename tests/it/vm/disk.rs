@@ -29,7 +29,7 @@ impl Disk {
     /// The disk of a shipped recipe's image, made again whenever that has changed.
     pub fn of(image: &str) -> Self {
         let archive = built_image(image);
-        let digest = Digest::of(&fs::read(&archive).expect("a built image"));
+        let digest = Digest::of(fs::read(&archive).expect("a built image"));
         let path = kept("vm").join(format!("{image}.ext4"));
         let record = path.with_extension("json");
         let made: Option<Value> = fs::read(&record)
