@@ -1,5 +1,6 @@
 //! Other ways to an image of the same packages, on the same machine in the same run.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -169,10 +170,11 @@ fn packages(workshop: &Workshop, subject: &Subject) -> String {
                 .any(|one| one.as_str() == Some(crate::workshop::platform()))
         })
     });
-    let names: Vec<&str> = names
+    // A package can have a version for each platform.
+    let names: BTreeSet<&str> = names
         .filter_map(|package| package["name"].as_str())
         .collect();
-    names.join(",")
+    names.into_iter().collect::<Vec<_>>().join(",")
 }
 
 /// Which of `programs` is not installed.

@@ -16,8 +16,17 @@ const ADDRESS: &str = "10.99.0.5";
 /// The container that is being measured.
 const NAME: &str = "figures-start";
 
+/// How long a container took to answer.
+struct Starts {
+    /// From `docker run` with new anonymous volumes.
+    first: Duration,
+    /// From `docker start` after a stop.
+    again: Duration,
+}
+
 /// The image as a user starts it, until a TLS client with the certificate made at that start is
-/// answered; and beside each such start the floor: dockerd alone in the same image, on its socket.
+/// answered, and its second start; and beside each the floor: dockerd alone in the same image, on its
+/// socket.
 pub fn start(workshop: &Workshop, table: &mut Table<'_>) {
     if !rustix::process::geteuid().is_root() {
         return table.absent("first start to ready", "it needs root");
@@ -26,7 +35,7 @@ pub fn start(workshop: &Workshop, table: &mut Table<'_>) {
     engine.run(&["network", "create", "--subnet", SUBNET, NETWORK]);
     for subject in SUBJECTS {
         let image = load(workshop, subject, engine);
-        let pairs: Vec<(Duration, Duration)> = (0..table.count(10))
+        let pairs: Vec<(Starts, Starts)> = (0..table.count(10))
             .map(|_| {
                 (
                     alone(workshop, engine, &image),
@@ -36,18 +45,41 @@ pub fn start(workshop: &Workshop, table: &mut Table<'_>) {
             .collect();
         let (alone, whole): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let label = subject.label;
-        table.times(
-            &format!("start-{label}"),
-            &format!("{label}, first start to ready, TLS included"),
-            &whole,
-            "`docker run -d --privileged IMAGE` until `/_ping` answers on 2376",
-        );
-        table.times(
-            &format!("start-{label}-floor"),
-            &format!("{label}, dockerd alone in the same image"),
-            &alone,
-            "`docker run -d --privileged --entrypoint dockerd IMAGE` until `/_ping` answers on its socket",
-        );
+        let first = |of: &[Starts]| of.iter().map(|one| one.first).collect::<Vec<_>>();
+        let again = |of: &[Starts]| of.iter().map(|one| one.again).collect::<Vec<_>>();
+        for (name, text, times, how) in [
+            (
+                "",
+                "first start to ready, TLS included",
+                first(&whole),
+                "`docker run -d --privileged IMAGE` until `/_ping` answers on 2376",
+            ),
+            (
+                "-floor",
+                "dockerd alone in the same image",
+                first(&alone),
+                "`docker run -d --privileged --entrypoint dockerd IMAGE` until `/_ping` answers on its socket",
+            ),
+            (
+                "-again",
+                "the same container's next start to ready",
+                again(&whole),
+                "`docker stop`, then `docker start` until `/_ping` answers on 2376",
+            ),
+            (
+                "-again-floor",
+                "the next start of dockerd alone",
+                again(&alone),
+                "`docker stop`, then `docker start` until `/_ping` answers on its socket",
+            ),
+        ] {
+            table.times(
+                &format!("start-{label}{name}"),
+                &format!("{label}, {text}"),
+                &times,
+                how,
+            );
+        }
         engine.run(&["image", "rm", &image]);
     }
     engine.run(&["network", "rm", NETWORK]);
@@ -73,7 +105,7 @@ fn load(workshop: &Workshop, subject: &Subject, engine: &Engine) -> String {
         .to_owned()
 }
 
-fn whole(workshop: &Workshop, engine: &Engine, image: &str) -> Duration {
+fn whole(workshop: &Workshop, engine: &Engine, image: &str) -> Starts {
     let certificates = workshop.scratch("certs");
     let volume = format!("--volume={}:/certs", certificates.path().display());
     let address = format!("{ADDRESS}:2376").parse().expect("an address");
@@ -81,7 +113,7 @@ fn whole(workshop: &Workshop, engine: &Engine, image: &str) -> Duration {
     started(engine, &probe, &[&volume, image])
 }
 
-fn alone(workshop: &Workshop, engine: &Engine, image: &str) -> Duration {
+fn alone(workshop: &Workshop, engine: &Engine, image: &str) -> Starts {
     let run = workshop.scratch("run");
     let volume = format!("--volume={}:/figures", run.path().display());
     let probe = Probe::Unix(run.path().join("docker.sock"));
@@ -93,30 +125,36 @@ fn alone(workshop: &Workshop, engine: &Engine, image: &str) -> Duration {
     )
 }
 
-/// From the start of `docker run` with new anonymous volumes to the end of the probe.
-fn started(engine: &Engine, probe: &Probe, arguments: &[&str]) -> Duration {
+fn started(engine: &Engine, probe: &Probe, arguments: &[&str]) -> Starts {
+    let ip = format!("--ip={ADDRESS}");
+    let network = format!("--network={NETWORK}");
+    let options = ["run", "--detach", "--privileged", "--name", NAME];
+    let options = [&options, &[ip.as_str(), network.as_str()][..], arguments].concat();
+    let first = answered(engine, probe, &options);
+    engine.run(&["stop", NAME]);
+    let again = answered(engine, probe, &["start", NAME]);
+    engine.run(&["rm", "--force", "--volumes", NAME]);
+    Starts { first, again }
+}
+
+/// From the start of a client's command to the end of the probe.
+fn answered(engine: &Engine, probe: &Probe, arguments: &[&str]) -> Duration {
     let program = std::env::current_exe().expect("own path");
     let mut waiting = engine
         .inside(&program)
         .args(probe.arguments())
         .spawn()
         .expect("nsenter runs");
-    let ip = format!("--ip={ADDRESS}");
-    let network = format!("--network={NETWORK}");
-    let mut run = engine.command("docker");
-    run.args(["run", "--detach", "--privileged", "--name", NAME])
-        .args([&ip, &network])
-        .args(arguments)
-        .stdout(Stdio::null());
+    let mut client = engine.command("docker");
+    client.args(arguments).stdout(Stdio::null());
     let begun = Instant::now();
-    let ran = run.status().expect("docker runs");
-    assert!(ran.success(), "docker run {arguments:?}");
+    let ran = client.status().expect("docker runs");
+    assert!(ran.success(), "docker {arguments:?}");
     let answered = waiting.wait().expect("the probe ends");
     let taken = begun.elapsed();
     if !answered.success() {
         let log = engine.command("docker").args(["logs", NAME]).status();
-        panic!("no answer from {arguments:?} ({log:?})");
+        panic!("no answer after {arguments:?} ({log:?})");
     }
-    engine.run(&["rm", "--force", "--volumes", NAME]);
     taken
 }

@@ -41,6 +41,6 @@ pub use values::{
     RepositoryName, SnapshotStamp, VariantName, Word,
 };
 pub use words::{
-    EnginePackage, HardeningLevel, InitKind, IptablesBackend, KeyKind, ListenTcp, LogDriver,
+    EnginePackage, HardeningLevel, InitKind, IptablesBackend, Ipv6, KeyKind, ListenTcp, LogDriver,
     Profile, RunWait, StorageDriver, StorageFallback, Userland,
 };

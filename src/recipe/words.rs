@@ -143,6 +143,19 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Whether nested containers get IPv6.
+    Ipv6, "a choice of IPv6" {
+        /// Where the outer network has it and the engine translates its addresses without being
+        /// experimental, from Docker 27.
+        Auto = "auto",
+        /// Always: a start without it is an error.
+        On = "on",
+        /// Never.
+        Off = "off",
+    }
+}
+
+vocabulary! {
     /// Kind of the private keys the guest makes.
     KeyKind, "a kind of key" {
         /// NIST P-256.

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report args engine network pools bridge
+load log config report args engine daemon_json network pools bridge
 config_load
 config_keys=' ' dockerd_flags='' iptables_chosen=nft
 unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy DOCKER_REGISTRY_MIRROR DOCKER_INSECURE_REGISTRY DOCKERD_BIP
@@ -13,14 +13,22 @@ printf '#!/bin/sh\ncat "%s/rules-$2"\n' "$work" >"$work/bin/iptables-save"
 printf '#!/bin/sh\ncat >>"%s/restored"\n' "$work" >"$work/bin/iptables-restore"
 chmod +x "$work/bin/"*
 PATH=$work/bin:$PATH
-mkdir -p "$dind_root/proc/self/ns"
-ln -s 'net:[1]' "$dind_root/proc/self/ns/net"
+sockets() { # PATH...: listening
+  text='Num       RefCount Protocol Flags    Type St Inode Path'
+  for path; do
+    text="$text
+0000000000000000: 00000002 00000000 00010000 0001 01 1 $path"
+  done
+  put /proc/net/unix "$text"
+}
+sockets /run/systemd/notify
+theirs=/var/run/docker/libnetwork/1a2b3c.sock
 
 it "in a network of its own dockerd makes its bridge itself"
 bridge_prepare
 equals "$bridge$dockerd_flags" docker0
-it "a later start finds the bridge of the first and takes it for its own"
-mkdir -p "$dind_root/sys/class/net/docker0"
+it "a container that starts again, in a pod's network too, takes the bridge of the one before it"
+mkdir -p "$dind_root/sys/class/net/docker0/brif"
 bridge_prepare
 equals "$bridge$dockerd_flags" docker0
 it "an argument names another one, or none"
@@ -29,7 +37,7 @@ equals "$bridge" br9
 bridge_prepare -b none
 equals "$bridge" ''
 
-rm "$cfg_run_dir/network-namespace"
+sockets "$theirs" "$theirs.new" /run/docker/libnetwork/4d5e6f.sock
 mkdir -p "$dind_root/sys/class/net/dind0"
 put /proc/net/route 'Iface	Destination	Gateway	Flags	RefCnt	Use	Metric	Mask
 docker0	000011AC	00000000	0001	0	0	0	0000FFFF'
@@ -57,3 +65,20 @@ equals "$(cat "$work/restored")$calls" '*nat
 COMMIT|link del dind1'
 it "an address for the bridge of another daemon is refused"
 contains "$(bridge_prepare --bip=10.0.0.1/24 2>&1)" "belongs to another daemon"
+it "so is what containers that are not ours are on, although nobody answers for it"
+sockets
+: >"$dind_root/sys/class/net/docker0/brif/veth1"
+sleep() { now_late=1; }
+now_ms() { now=$((now + ${now_late:-0} * 3000)); }
+now=0 now_late=''
+yes bridge_foreign docker0
+rm "$dind_root/sys/class/net/docker0/brif/veth1"
+it "a bridge of ours that a killed container left on the host's network goes"
+sockets "$theirs"
+calls='' dockerd_flags=''
+ip() {
+  calls="$calls|$*"
+  case $* in 'link del'*) rm -r "$dind_root/sys/class/net/dind0" ;; esac
+}
+bridge_prepare 2>"$work/said"
+equals "$bridge $calls" "dind0 |link del dind0|link add name dind0 type bridge|addr add 172.18.0.1/16 dev dind0|link set dind0 up"

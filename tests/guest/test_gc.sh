@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report gc
+load log config report ready gc
 config_load
 data_root=$work socket=$work/docker.sock log_file=$work/log
 settings() { # DISK INODES AGE
   DIND_GC_DISK=$1 DIND_GC_INODES=$2 DIND_GC_AGE=$3
-  unset cfg_gc_disk cfg_gc_inodes
+  config_load
   gc_settings
 }
 figures='100 20 10 50 40'
@@ -32,6 +32,7 @@ it "a file system without a number of inodes has no share of them"
 figures='100 20 10 0 0'
 no gc_due
 
+own_docker() { docker "$@"; }
 # An engine with an old and a fresh container that ended, an image of a running container, an old and a fresh one.
 # The disk is full until enough is removed.
 docker() {

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report args engine daemon_json network pools
+load log config report args engine daemon_json network pools ipv6
 config_load
 config_keys=' ' dockerd_flags=''
-iptables_chosen=off bridge=docker0
+iptables_chosen=off bridge=docker0 bridge_made=''
 engine_help='      --mtu int
       --default-network-opt mapmap
       --dns list'
@@ -43,7 +43,7 @@ iptables() { return 1; }
 report_decisions='' report_tried=''
 network_prepare
 contains "$report_decisions" '"choice":"iptables TCPMSS","result":"refused'
-iptables_chosen=off bridge=docker0
+iptables_chosen=off bridge=docker0 bridge_made=''
 it "1500 needs no flag"
 dockerd_flags=''
 route 1500

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report tls renew
+load log config report ready tls renew
 config_load
 ip() { :; }
 put /proc/sys/kernel/hostname box
@@ -9,7 +9,7 @@ unset DOCKER_TLS_SAN
 tls_prepare "$DOCKER_TLS_CERTDIR"
 tls_cert=$DOCKER_TLS_CERTDIR/server/cert.pem
 socket=/var/run/docker.sock keep_mode=daemon running=''
-docker() { printf '%s' "$running"; }
+own_docker() { printf '%s' "$running"; }
 connections() { # STATE OF THE SOCKET, STATE OF THE PORT
   put /proc/net/unix "Num       RefCount Protocol Flags    Type St Inode Path
 0000000000000000: 00000002 00000000 00010000 0001 01 1 /var/run/docker.sock
@@ -61,7 +61,7 @@ again
 it "a replaced certificate that is not good is not taken"
 rm -r "$DOCKER_TLS_CERTDIR/ca"
 echo broken >"$tls_cert"
-contains "$(renew_check 2>&1)" "is not valid under"
+contains "$(renew_check 2>&1)" "is not valid"
 no renew_check 2>/dev/null
 it "and nothing was said where a start that fails is explained"
 no test -e "$dind_root/dev/termination-log"

@@ -2,6 +2,7 @@
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
 load log config report client role
 may_mount=yes
+cannot_mount='it may not'
 can_mount() { [ $may_mount = yes ]; }
 unset DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH XDG_RUNTIME_DIR
 DOCKER_TLS_CERTDIR=/certs

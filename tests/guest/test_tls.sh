@@ -76,14 +76,51 @@ cp "$work/key.pem" "$certs/server/key.pem"
 it "an incomplete set is refused"
 rm "$certs/server/key.pem"
 contains "$(tls_prepare "$certs" 2>&1)" "neither ca/key.pem nor all of server"
-it "certificates of another authority are refused"
+it "a certificate of another authority is served, and what clients need is said"
 rm -r "$certs"
 tls_prepare "$certs"
 other=$work/other
 tls_prepare "$other"
 rm -r "$certs/ca"
 cp "$other/server/ca.pem" "$certs/server/ca.pem"
-contains "$(tls_prepare "$certs" 2>&1)" "is not valid under"
+contains "$(tls_prepare "$certs" 2>&1)" "clients need the authority it is of"
+it "certificates between it and the authority may follow it in its file"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$work/root.key" -subj /CN=root \
+  -out "$certs/server/ca.pem" -days 2 2>"$work/said"
+printf 'basicConstraints=critical,CA:TRUE\n' >"$work/extensions"
+for name in middle:root leaf:middle; do
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$work/${name%:*}.key" \
+    -subj "/CN=${name%:*}" -out "$work/request" 2>"$work/said"
+  issuer=$certs/server/ca.pem
+  [ "$name" = middle:root ] || issuer=$work/middle.pem
+  set --
+  [ "$name" != middle:root ] || set -- -extfile "$work/extensions"
+  openssl x509 -req -in "$work/request" -CA "$issuer" -CAkey "$work/${name#*:}.key" -set_serial 7 -days 2 \
+    -out "$work/${name%:*}.pem" "$@" 2>"$work/said"
+done
+cat "$work/leaf.pem" "$work/middle.pem" >"$certs/server/cert.pem"
+cp "$work/leaf.key" "$certs/server/key.pem"
+equals "$(tls_prepare "$certs" 2>&1)" "dind: warning: $certs/server/cert.pem expires within 30 days"
+it "a client's certificate that another authority issued is made again"
+rm -r "$certs"
+tls_prepare "$certs"
+cp "$other/client/"*.pem "$certs/client/"
+tls_prepare "$certs"
+yes openssl verify -CAfile "$certs/server/ca.pem" "$certs/client/cert.pem" >"$work/said" 2>&1
+it "a complete directory that cannot be written is used as it is"
+(
+  tls_writable() { false; }
+  rm "$certs/server/san"
+  before=$(ls -lR "$certs")
+  tls_prepare "$certs"
+  equals "$(ls -lR "$certs")" "$before"
+)
+it "an address with a peer is the own one, not the peer's"
+(
+  ip() { echo '2: tun0    inet 10.8.0.2 peer 10.8.0.1/32 scope global tun0'; }
+  tls_names
+  contains " $tls_san " ' IP:10.8.0.2 '
+)
 it "an openssl whose requests cannot be signed at once makes the same certificates in two calls each"
 rm -r "$certs"
 (

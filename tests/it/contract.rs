@@ -3,7 +3,9 @@
 
 mod arguments;
 mod certificates;
+mod choices;
 mod configuration;
+mod faults;
 mod network;
 mod pods;
 mod storage;
@@ -154,11 +156,15 @@ impl Guest {
 
     /// The same of another image, with no more privileges than the options give.
     fn of(suite: &str, options: &[&str], arguments: &[&str]) -> Self {
+        Self::of_image(&image(suite), options, arguments)
+    }
+
+    /// The same of an image by its name in the engine.
+    fn of_image(image: &str, options: &[&str], arguments: &[&str]) -> Self {
         let name = unique("guest");
         let mount = format!("--volume={}:{NESTED}:ro", nested_archive().display());
-        let image = image(suite);
         let words = ["run", "--detach", "--name", &name, &mount];
-        engine().run(&[&words, options, &[&image], arguments].concat());
+        engine().run(&[&words, options, &[image], arguments].concat());
         Self { name }
     }
 

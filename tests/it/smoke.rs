@@ -71,12 +71,21 @@ fn all_checks_hold(private: &Engine, suite: &str) {
     );
 }
 
-/// One test at a time: the checks measure times, and a run's leftovers are looked for by label.
-static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+/// The checks measure times, and a run's leftovers are looked for by label.
+static TURN: std::sync::RwLock<()> = std::sync::RwLock::new(());
 
+/// One test at a time.
 pub fn in_turn(test: impl FnOnce()) {
     let _turn = TURN
-        .lock()
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    test();
+}
+
+/// Beside others of its kind, which all keep to containers and networks of their own.
+pub fn beside_others(test: impl FnOnce()) {
+    let _turn = TURN
+        .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     test();
 }

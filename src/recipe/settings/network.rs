@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::merge::{Merge, merge_fields};
+use super::super::words::Ipv6;
 use super::values::Subnet;
 
 /// The smallest MTU of IPv4 (RFC 791): every link carries packets of this size.
@@ -28,12 +29,19 @@ pub(in crate::recipe) struct RawNetwork {
     /// Where nested networks get their addresses: key `default-address-pools` of `daemon.json`.
     /// Variable `DIND_ADDRESS_POOLS`, a blank-separated list of `BASE:SIZE`.
     pub address_pools: Option<Vec<AddressPool>>,
+    /// IPv6 for containers of the default bridge, with unique local addresses that the engine
+    /// translates: `auto` where the outer network has it and Docker is 27 or newer, `on` with
+    /// older engines too, which need `experimental` for it, and where it cannot be had the start
+    /// fails; `off` never. Other networks say `--ipv6` for themselves. Variable `DIND_IPV6`.
+    #[schemars(extend("default" = "auto"))]
+    pub ipv6: Option<Ipv6>,
 }
 
 merge_fields!(RawNetwork {
     mtu,
     dns,
-    address_pools
+    address_pools,
+    ipv6
 });
 
 /// One pool of addresses.
@@ -49,7 +57,7 @@ pub struct AddressPool {
 }
 
 /// What nested networks get.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Network {
     /// MTU; `None` for that of the outer network.
@@ -58,6 +66,8 @@ pub struct Network {
     pub dns: Vec<IpAddr>,
     /// Pools of addresses; none for the engine's own.
     pub address_pools: Vec<AddressPool>,
+    /// IPv6 of nested containers.
+    pub ipv6: Ipv6,
 }
 
 impl RawNetwork {
@@ -79,6 +89,7 @@ impl RawNetwork {
             mtu: self.mtu,
             dns: self.dns.unwrap_or_default(),
             address_pools: pools,
+            ipv6: self.ipv6.unwrap_or(Ipv6::Auto),
         })
     }
 }

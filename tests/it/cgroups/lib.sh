@@ -36,7 +36,7 @@ inner() {
 
 # refused NAME: what a container said that must not start; its exit code is the last line.
 refused() {
-  refused_code=$(docker wait "$1")
+  refused_code=$(timeout 60 docker wait "$1") || refused_code="none, it runs"
   docker logs "$1" 2>&1
   echo "exit $refused_code"
 }

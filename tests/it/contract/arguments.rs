@@ -7,11 +7,11 @@ use std::process::Stdio;
 
 use super::{Guest, Network, Volume, docker, engine, image, nested_archive, run, run_with, unique};
 use crate::product::{Run, kept};
-use crate::smoke::in_turn;
+use crate::smoke::beside_others;
 
 #[test]
 fn a_command_alone_is_exactly_what_runs() {
-    in_turn(|| {
+    beside_others(|| {
         let echo = run(&[], &["echo", "Hello  X"]);
         assert_eq!((echo.stdout.as_str(), echo.code), ("Hello  X\n", Some(0)));
         assert_eq!(echo.stderr, "");
@@ -44,7 +44,7 @@ fn a_command_alone_is_exactly_what_runs() {
 
 #[test]
 fn without_the_right_to_mount_a_daemon_says_so_and_a_command_is_a_client() {
-    in_turn(|| {
+    beside_others(|| {
         let image = image(super::SUITE);
         let daemon = docker(&["run", "--rm", &image]);
         assert_eq!(daemon.code, Some(1), "{}", daemon.stderr);
@@ -85,7 +85,7 @@ fn without_the_right_to_mount_a_daemon_says_so_and_a_command_is_a_client() {
 /// pulled.
 #[test]
 fn a_linked_client_drives_the_daemon_as_the_official_test_does() {
-    in_turn(|| {
+    beside_others(|| {
         let certs = ["-it", "--env=DOCKER_TLS_CERTDIR=/certs", "--volume=/certs"];
         let server = Guest::start(&certs, &[]);
         let link = format!("{}:docker", server.name);
@@ -138,7 +138,7 @@ fn a_linked_client_drives_the_daemon_as_the_official_test_does() {
 
 #[test]
 fn a_client_with_nothing_but_its_certificates_finds_the_daemon() {
-    in_turn(|| {
+    beside_others(|| {
         let network = Network::new(&[]);
         let certs = Volume::new("client-certs");
         let alias = [&network.option(), "--network-alias=docker"].map(str::to_owned);
@@ -165,7 +165,7 @@ fn a_client_with_nothing_but_its_certificates_finds_the_daemon() {
 
 #[test]
 fn listeners_are_where_they_were_asked_for_and_nowhere_else() {
-    in_turn(|| {
+    beside_others(|| {
         // Addresses and ports in state LISTEN, proc(5).
         let listening = |guest: &Guest| {
             let table = guest.sh("cat /proc/net/tcp /proc/net/tcp6");
@@ -207,7 +207,7 @@ fn listeners_are_where_they_were_asked_for_and_nowhere_else() {
 
 #[test]
 fn variables_of_other_images_are_honoured() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(
             &[
                 "--env=DOCKERD_BIP=10.77.0.1/24",
@@ -247,7 +247,7 @@ fn variables_of_other_images_are_honoured() {
 
 #[test]
 fn an_empty_volume_on_run_is_normal() {
-    in_turn(|| {
+    beside_others(|| {
         for place in ["--tmpfs=/run", "--tmpfs=/var/run"] {
             let guest = Guest::start(&[place], &[]).ready();
             assert_eq!(
@@ -260,7 +260,7 @@ fn an_empty_volume_on_run_is_normal() {
 
 #[test]
 fn an_engine_with_the_flags_of_18_09_gets_no_other() {
-    in_turn(|| {
+    beside_others(|| {
         let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/dockerd-18.09");
         let mount = format!("--volume={}:/usr/local/sbin/dockerd:ro", stub.display());
         let guest = Guest::start(
@@ -323,7 +323,7 @@ const MODES: [&str; 2] = ["--env=DIND_WAIT=0", "--env=DIND_WAIT=1"];
 
 #[test]
 fn a_terminal_has_its_size_and_follows_it() {
-    in_turn(|| {
+    beside_others(|| {
         for mode in MODES {
             let name = unique("size");
             let command = "bash -c 'stty size; trap \"stty size; exit 3\" WINCH; echo begun; while :; do sleep 0.1; done'";
@@ -338,7 +338,7 @@ fn a_terminal_has_its_size_and_follows_it() {
 
 #[test]
 fn an_interrupt_reaches_the_command_and_not_the_shell_before_it() {
-    in_turn(|| {
+    beside_others(|| {
         for mode in MODES {
             let name = unique("interrupt");
             let said = terminal(

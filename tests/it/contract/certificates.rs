@@ -10,7 +10,7 @@ use rcgen::{
 
 use super::{Guest, Volume, docker, image, unique};
 use crate::product::{Run, kept};
-use crate::smoke::in_turn;
+use crate::smoke::beside_others;
 
 /// Runs docker's client over TCP with the certificate in `$1`.
 const CLIENT: &str = "client() { DOCKER_HOST=tcp://localhost:2376 DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=$1 docker version; };";
@@ -21,7 +21,7 @@ const SERVED: &str =
 
 #[test]
 fn rsa_and_further_names_can_be_asked_for_and_the_client_key_is_for_its_group() {
-    in_turn(|| {
+    beside_others(|| {
         let certs = Volume::new("certs");
         let options = [
             "--env=DIND_TLS_KEY=rsa",
@@ -146,7 +146,7 @@ fn place(dir: &Path, (ca, issuer): &Authority, params: CertificateParams) {
 
 #[test]
 fn brought_certificates_are_served_as_they_are_and_strangers_refused() {
-    in_turn(|| {
+    beside_others(|| {
         let brought = Brought::until(2100);
         let options = [
             brought.at("server", "/certs/server"),
@@ -172,7 +172,7 @@ fn brought_certificates_are_served_as_they_are_and_strangers_refused() {
 
 #[test]
 fn brought_certificates_that_cannot_be_used_are_refused_by_reason() {
-    in_turn(|| {
+    beside_others(|| {
         let expired = Brought::until(2020);
         let mixed = Brought::until(2100);
         let key = mixed.0.join("server/key.pem");
@@ -202,7 +202,7 @@ openssl x509 -req -CA /certs/ca/cert.pem -CAkey /certs/ca/key.pem -set_serial 77
 
 #[test]
 fn a_certificate_about_to_end_is_renewed_while_running_and_interrupts_nobody() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(&["--env=DIND_TLS_INTERVAL=1"], &[])
             .ready()
             .loaded();
@@ -239,14 +239,14 @@ fn a_certificate_about_to_end_is_renewed_while_running_and_interrupts_nobody() {
 
 #[test]
 fn health_fails_on_the_last_day_of_the_served_certificate() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(&["--env=DIND_TLS_DAYS=1"], &[]);
         let ready = docker(&["exec", &guest.name, "dindctl", "ready", "--wait", "20"]);
         assert_eq!(ready.code, Some(1), "{}", guest.log());
         assert!(
             ready
                 .stderr
-                .contains("expires within a day; restart the container"),
+                .contains("expires within a day: a start of the container makes a new one"),
             "{}",
             ready.stderr
         );

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Guest, NESTED, docker, image, run, unique};
 use crate::product::kept;
-use crate::smoke::in_turn;
+use crate::smoke::beside_others;
 
 /// The option that mounts a file with this text at `target`.
 fn mounted(text: &str, target: &str, mode: u32) -> String {
@@ -24,7 +24,7 @@ fn info(guest: &Guest) -> Value {
 
 #[test]
 fn a_mounted_file_a_variable_and_an_argument_are_merged_over_the_recipe() {
-    in_turn(|| {
+    beside_others(|| {
         let file = mounted(
             r#"{"labels": ["of=file"], "insecure-registries": ["file:1"]}"#,
             "/etc/docker/daemon.json",
@@ -55,7 +55,7 @@ fn a_mounted_file_a_variable_and_an_argument_are_merged_over_the_recipe() {
 
 #[test]
 fn a_file_changed_while_running_is_merged_again_on_hup() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(&[], &[]).ready();
         assert_eq!(info(&guest)["Debug"], false);
         guest.sh(r#"echo '{"debug": true}' >/etc/docker/daemon.json"#);
@@ -78,7 +78,7 @@ fn a_file_changed_while_running_is_merged_again_on_hup() {
 
 #[test]
 fn a_key_that_cannot_be_used_ends_the_start_and_is_named() {
-    in_turn(|| {
+    beside_others(|| {
         let unknown = mounted(
             r#"{"log-drivr": "local"}"#,
             "/etc/docker/daemon.json",
@@ -108,7 +108,7 @@ fn a_key_that_cannot_be_used_ends_the_start_and_is_named() {
 
 #[test]
 fn a_ready_hook_fills_the_store_before_the_command_and_before_anybody_is_told() {
-    in_turn(|| {
+    beside_others(|| {
         let load = format!("#!/bin/sh\nset -eu\nsleep 1\ndocker load -qi {NESTED}\n");
         let hook = mounted(&load, "/etc/dind/ready.d/10-load", 0o755);
         let words = ["docker", "run", "--rm", "t", "sh", "-c", "exit 7"];
@@ -126,7 +126,7 @@ fn a_ready_hook_fills_the_store_before_the_command_and_before_anybody_is_told() 
 
 #[test]
 fn a_hook_that_fails_ends_the_start_and_is_named() {
-    in_turn(|| {
+    beside_others(|| {
         for (place, role) in [
             ("pre.d", &[][..]),
             ("ready.d", &[]),
@@ -157,7 +157,7 @@ fn a_hook_that_fails_ends_the_start_and_is_named() {
 
 #[test]
 fn a_pre_hook_can_bring_the_data_directory() {
-    in_turn(|| {
+    beside_others(|| {
         let mount = "mount -t tmpfs -o size=2g tmpfs /var/lib/docker\n";
         let hook = mounted(mount, "/etc/dind/pre.d/10-data.sh", 0o644);
         let guest = Guest::start(&[&hook], &[]).ready();
@@ -168,7 +168,7 @@ fn a_pre_hook_can_bring_the_data_directory() {
 
 #[test]
 fn the_doctor_tells_choices_and_remedies_in_one_screen() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(&["--env=DOCKER_TLS_CERTDIR="], &[]).ready();
         let run = guest.try_sh("dindctl doctor");
         assert_eq!(run.code, Some(1), "{}", run.stdout);

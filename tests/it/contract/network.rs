@@ -1,7 +1,7 @@
 //! Nested networks on an outer one: sizes of packets, names, addresses, backends of iptables.
 
 use super::{Guest, Network, docker, engine, run, unique};
-use crate::smoke::in_turn;
+use crate::smoke::{beside_others, in_turn};
 
 /// An outer container that serves 20 MB at port 8080, in segments as large as it is told it may
 /// send; the outer network drops what is too large without a word.
@@ -34,7 +34,7 @@ fn server(network: &Network) -> (Guest, String) {
 
 #[test]
 fn large_transfers_pass_an_outer_network_of_1400_bytes() {
-    in_turn(|| {
+    beside_others(|| {
         let network = Network::new(&["--opt=com.docker.network.driver.mtu=1400"]);
         let (_server, address) = server(&network);
         for suite in ["bookworm", "trixie"] {
@@ -66,7 +66,7 @@ fn large_transfers_pass_an_outer_network_of_1400_bytes() {
 
 #[test]
 fn names_of_the_outer_network_are_known_to_nested_ones_and_its_loopback_resolver_is_not() {
-    in_turn(|| {
+    beside_others(|| {
         let network = Network::new(&[]);
         let (server, address) = server(&network);
         let guest = Guest::start(&[&network.option()], &[]).ready().loaded();
@@ -93,7 +93,7 @@ fn names_of_the_outer_network_are_known_to_nested_ones_and_its_loopback_resolver
 
 #[test]
 fn nested_networks_keep_off_what_is_reached_outside() {
-    in_turn(|| {
+    beside_others(|| {
         let network = Network::new(&["--subnet=172.20.0.0/16"]);
         let options = [
             &network.option(),
@@ -221,5 +221,38 @@ fn the_network_of_the_host_is_shared_without_harm() {
             assert!(!String::from_utf8_lossy(&links.stdout).contains("dind0"));
         }
         docker(&["rm", "-f", &web]);
+    });
+}
+
+#[test]
+fn nested_containers_have_ipv6_where_the_outer_network_has_it() {
+    beside_others(|| {
+        let network = Network::new(&["--ipv6", "--subnet=fd42:d1:d2::/64"]);
+        let (server, _) = server(&network);
+        let address = server.sh(
+            "ip -6 -o addr show dev eth0 scope global | sed 's/.*inet6 //; s,/.*,,' | head -n 1",
+        );
+        let guest = Guest::start(&[&network.option()], &[]).ready();
+        let said = guest.decision("network").to_string();
+        assert!(said.contains("set DIND_IPV6=on"), "{said}");
+        drop(guest);
+
+        let guest = Guest::start(&[&network.option(), "--env=DIND_IPV6=on"], &[]);
+        let guest = guest.ready().loaded();
+        let fetch = format!(
+            "docker run --rm t sh -c \"busybox timeout 20 busybox wget -q -O - 'http://[{address}]:8080/file' | busybox wc -c\""
+        );
+        assert_eq!(guest.sh(&fetch), "20971520");
+        let prefix = "docker network inspect bridge -f '{{(index .IPAM.Config 1).Subnet}}'";
+        let before = guest.sh(prefix);
+        assert!(before.starts_with("fd"), "{before}");
+        engine().run(&["restart", "--time", "10", &guest.name]);
+        guest.wait_ready();
+        assert_eq!(guest.sh(prefix), before);
+
+        let guest = Guest::start(&["--env=DIND_IPV6=on"], &[]);
+        assert_eq!(guest.wait(), 1);
+        let log = guest.log();
+        assert!(log.contains("the outer network has none"), "{log}");
     });
 }

@@ -3,8 +3,10 @@
 use std::fs;
 
 use super::{Guest, Volume, docker, engine, run, unique};
-use crate::product::kept;
-use crate::smoke::in_turn;
+use crate::peers::require;
+use crate::product::{Run, kept};
+use crate::smoke::beside_others;
+use crate::support::skipped;
 
 const DRIVER: &str = "docker info -f '{{.Driver}}'";
 
@@ -13,7 +15,7 @@ const ON_OVERLAY: &str = "--data-root=/srv/docker";
 
 #[test]
 fn without_a_volume_the_start_stops_and_names_the_remedy() {
-    in_turn(|| {
+    beside_others(|| {
         for arguments in [
             &[ON_OVERLAY][..],
             &[ON_OVERLAY, "--storage-driver=overlay2"],
@@ -29,7 +31,7 @@ fn without_a_volume_the_start_stops_and_names_the_remedy() {
 
 #[test]
 fn without_a_volume_the_ladder_ends_in_overlay2_on_a_loop_file_that_outlives_a_kill() {
-    in_turn(|| {
+    beside_others(|| {
         let options = [
             "--env=DIND_STORAGE=overlay2 loop",
             "--env=DIND_STORAGE_SIZE=300M",
@@ -51,7 +53,7 @@ fn without_a_volume_the_ladder_ends_in_overlay2_on_a_loop_file_that_outlives_a_k
 
 #[test]
 fn nothing_of_the_data_directory_is_held_after_the_end() {
-    in_turn(|| {
+    beside_others(|| {
         let data = kept("contract").join(unique("data"));
         fs::create_dir(&data).expect("directory");
         let mount = format!("--volume={}:/var/lib/docker", data.display());
@@ -82,7 +84,7 @@ fn nothing_of_the_data_directory_is_held_after_the_end() {
 
 #[test]
 fn memory_holds_a_data_directory_as_a_volume_and_as_a_rung() {
-    in_turn(|| {
+    beside_others(|| {
         for (options, arguments) in [
             (
                 &["--mount=type=tmpfs,destination=/var/lib/docker"][..],
@@ -107,7 +109,7 @@ fn memory_holds_a_data_directory_as_a_volume_and_as_a_rung() {
 
 #[test]
 fn a_read_only_data_directory_is_refused_before_anything_starts() {
-    in_turn(|| {
+    beside_others(|| {
         let volume = Volume::new("read-only");
         let refused = run(&[&format!("{}:ro", volume.at("/var/lib/docker"))], &[]);
         assert_eq!(refused.code, Some(1), "{}", refused.stderr);
@@ -118,7 +120,7 @@ fn a_read_only_data_directory_is_refused_before_anything_starts() {
 
 #[test]
 fn vfs_is_used_only_when_it_is_asked_for_by_name() {
-    in_turn(|| {
+    beside_others(|| {
         for (options, arguments) in [
             (&[][..], &[ON_OVERLAY, "--storage-driver=vfs"][..]),
             (&["--env=DOCKER_DRIVER=vfs"], &[ON_OVERLAY]),
@@ -137,7 +139,7 @@ fn vfs_is_used_only_when_it_is_asked_for_by_name() {
 
 #[test]
 fn what_nothing_uses_goes_when_the_disk_is_fuller_than_asked() {
-    in_turn(|| {
+    beside_others(|| {
         let options = [
             "--mount=type=tmpfs,destination=/var/lib/docker,tmpfs-size=100m",
             "--env=DIND_GC_DISK=60",
@@ -180,7 +182,7 @@ fn what_nothing_uses_goes_when_the_disk_is_fuller_than_asked() {
 
 #[test]
 fn the_data_directory_of_another_containerd_is_looked_at_too() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(&[], &[]).ready();
         let decision = guest.decision("storage").to_string();
         assert!(decision.contains("/var/lib/containerd"), "{decision}");
@@ -188,5 +190,37 @@ fn the_data_directory_of_another_containerd_is_looked_at_too() {
             "findmnt -n -o FSTYPE -T /var/lib/docker; findmnt -n -o FSTYPE -T /var/lib/containerd",
         );
         assert!(!mounts.contains("overlay"), "{mounts}");
+    });
+}
+
+#[test]
+fn a_data_directory_on_btrfs_gets_an_overlay_and_can_be_deleted_afterwards() {
+    if !fs::read_to_string("/proc/filesystems").is_ok_and(|known| known.contains("btrfs")) {
+        skipped("a data directory on btrfs", "this kernel has no btrfs");
+        return;
+    }
+    require(&["mkfs.btrfs"], "btrfs-progs").expect("mkfs.btrfs");
+    beside_others(|| {
+        let place = kept("contract").join(unique("btrfs"));
+        fs::create_dir(&place).expect("directory");
+        let beside = |script: &str| {
+            let mut shell = engine().beside("sh");
+            let script = format!("cd {}; {script}", place.display());
+            let run = shell.args(["-ec", &script]).output();
+            let run = Run::of(run.expect("sh runs"));
+            assert_eq!(run.code, Some(0), "{script}: {}", run.stderr);
+        };
+        beside(
+            "truncate -s 300M disk; mkfs.btrfs -q disk; mkdir tree; mount -o loop disk tree; mkdir tree/data",
+        );
+        let mount = format!("--volume={}/tree/data:/var/lib/docker", place.display());
+        let guest = Guest::start(&[&mount], &[]).ready().loaded();
+        assert_eq!(guest.sh(DRIVER), "overlay2");
+        let reason = guest.decision("storage")["reason"].to_string();
+        assert!(reason.contains("btrfs"), "{reason}");
+        assert_eq!(guest.sh("docker run --rm t echo nested"), "nested");
+        drop(guest);
+        beside("rm -rf tree/data; umount tree; rm disk; rmdir tree");
+        fs::remove_dir(&place).expect("nothing is left");
     });
 }

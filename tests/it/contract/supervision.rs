@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Guest, NESTED, Volume, docker, engine, run, run_with, unique};
 use crate::product::kept;
-use crate::smoke::in_turn;
+use crate::smoke::beside_others;
 
 /// A volume whose store has the nested image `t`.
 fn seeded() -> Volume {
@@ -19,7 +19,7 @@ fn seeded() -> Volume {
 
 #[test]
 fn a_nested_command_decides_the_exit_code_and_gets_its_input() {
-    in_turn(|| {
+    beside_others(|| {
         let volume = seeded();
         let data = volume.at("/var/lib/docker");
         let seven = run(&[&data], &["docker", "run", "t", "sh", "-c", "exit 7"]);
@@ -56,7 +56,7 @@ fn a_nested_command_decides_the_exit_code_and_gets_its_input() {
 
 #[test]
 fn a_stop_ends_nested_containers_before_the_namespace_does() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(&[], &[]).ready().loaded();
         // As process 1 neither has a handler for TERM, so the kernel does not deliver it.
         guest.sh("docker run -d --name kept --restart unless-stopped t busybox sleep 600");
@@ -73,7 +73,7 @@ fn a_stop_ends_nested_containers_before_the_namespace_does() {
 
 #[test]
 fn a_stop_during_a_command_ends_command_daemon_and_nested_containers() {
-    in_turn(|| {
+    beside_others(|| {
         let volume = seeded();
         let data = volume.at("/var/lib/docker");
         let words = [
@@ -99,7 +99,7 @@ fn a_stop_during_a_command_ends_command_daemon_and_nested_containers() {
 
 #[test]
 fn a_command_that_obeys_a_stop_decides_the_exit_code() {
-    in_turn(|| {
+    beside_others(|| {
         let script = "trap 'exit 33' TERM; while :; do sleep 0.1; done";
         let guest = Guest::start(&["--env=DIND_WAIT=1"], &["sh", "-c", script]);
         guest.wait_ready();
@@ -114,7 +114,7 @@ fn a_command_that_obeys_a_stop_decides_the_exit_code() {
 
 #[test]
 fn twenty_kills_on_one_volume_are_survived() {
-    in_turn(|| {
+    beside_others(|| {
         let volume = Volume::new("killed");
         let guest = Guest::start(&[&volume.at("/var/lib/docker")], &[])
             .ready()
@@ -144,9 +144,11 @@ fn twenty_kills_on_one_volume_are_survived() {
 
 #[test]
 fn two_hundred_nested_runs_leave_no_zombie() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::start(&[], &[]).ready().loaded();
-        guest.sh("seq 200 | xargs -P 4 -I N docker run --rm --network none --name run-N t true");
+        guest.sh(
+            "seq 200 | xargs -P 4 -I N docker run --rm --network none --name run-N t busybox true",
+        );
         let zombies = "cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z ' || :";
         assert_eq!(guest.sh(zombies), "0", "{}", guest.sh("ps axf"));
         assert_eq!(guest.sh("docker ps -aq"), "");
@@ -159,7 +161,7 @@ cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z ' || :";
 
 #[test]
 fn a_bypassed_entry_point_ends_under_the_init_and_reaps() {
-    in_turn(|| {
+    beside_others(|| {
         for (options, words) in [
             (
                 &["--entrypoint=sh"][..],
@@ -174,6 +176,7 @@ fn a_bypassed_entry_point_ends_under_the_init_and_reaps() {
                 &["dockerd", "--host=unix:///var/run/docker.sock"],
             ),
             (&["--init"], &[]),
+            (&["--init", "--entrypoint=dockerd-entrypoint.sh"], &[]),
         ] {
             let guest = Guest::start(options, words);
             guest.sh("until docker version >/dev/null 2>&1; do sleep 0.1; done");
@@ -198,7 +201,7 @@ fn a_bypassed_entry_point_ends_under_the_init_and_reaps() {
 
 #[test]
 fn a_data_directory_has_one_daemon_at_a_time() {
-    in_turn(|| {
+    beside_others(|| {
         let volume = Volume::new("shared");
         let data = volume.at("/var/lib/docker");
         let first = Guest::start(&[&data], &[]).ready().loaded();
@@ -247,7 +250,7 @@ echo attempt >>/attempts\nsleep 2.1\necho 'no containerd' >&2\nexit 4\n";
 
 #[test]
 fn a_start_that_fails_is_tried_again_a_bounded_number_of_times() {
-    in_turn(|| {
+    beside_others(|| {
         let stub = kept("contract").join(unique("dockerd"));
         fs::write(&stub, FAILING).expect("written");
         let chmod = std::process::Command::new("chmod")

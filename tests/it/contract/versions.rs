@@ -1,11 +1,11 @@
 //! Clients and daemons of different age.
 
 use super::{Guest, Network, Volume, docker, image};
-use crate::smoke::in_turn;
+use crate::smoke::beside_others;
 
 #[test]
 fn an_old_client_drives_a_new_daemon_and_the_other_way_round() {
-    in_turn(|| {
+    beside_others(|| {
         for (daemon, client) in [("testing", "bullseye"), ("bullseye", "testing")] {
             let network = Network::new(&[]);
             let certs = Volume::new("certs");
@@ -43,7 +43,7 @@ fn an_old_client_drives_a_new_daemon_and_the_other_way_round() {
 
 #[test]
 fn the_lowest_version_of_the_interface_can_be_raised() {
-    in_turn(|| {
+    beside_others(|| {
         let guest = Guest::of(
             "testing",
             &["--privileged", "--env=DOCKER_MIN_API_VERSION=1.44"],

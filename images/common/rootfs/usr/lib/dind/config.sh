@@ -12,7 +12,7 @@ recipe_read() {
   recipe_stop_timeout=10 recipe_stop_grace=2 recipe_lock_wait=10
   recipe_listen=tls recipe_listen_address=0.0.0.0 recipe_tls_port=2376 recipe_port=2375
   recipe_tls_key=ecdsa recipe_tls_days=825 recipe_tls_renew_days=30 recipe_tls_client_mode='' recipe_tls_client_gid=''
-  recipe_tls_san='' recipe_mtu=''
+  recipe_tls_san='' recipe_mtu='' recipe_ipv6=auto
   recipe_userland_proxy=false recipe_log_driver=local recipe_log_max_size=20m recipe_log_max_file=5
   recipe_nofile=65536:524288 recipe_umask=0022 recipe_no_new_privileges=false recipe_icc=true recipe_userns_remap=false
   [ -r "$dind_root$config_file" ] || return 0
@@ -47,6 +47,7 @@ recipe_read() {
       TLS_CLIENT_GID) recipe_tls_client_gid=$value ;;
       TLS_SAN) recipe_tls_san=$value ;;
       NETWORK_MTU) recipe_mtu=$value ;;
+      NETWORK_IPV6) recipe_ipv6=$value ;;
       USERLAND_PROXY) recipe_userland_proxy=$value ;;
       LOG_DRIVER) recipe_log_driver=$value ;;
       LOG_MAX_SIZE) recipe_log_max_size=$value ;;
@@ -112,6 +113,10 @@ config_load() {
   cfg_wait=${DIND_WAIT:-$recipe_wait}
   cfg_iptables=$recipe_iptables
   cfg_log=${DIND_LOG:-}
+  case $cfg_log in
+    '' | stderr | /*) ;;
+    *) die "DIND_LOG must be stderr or a path that begins with /, not '$cfg_log'" ;;
+  esac
   config_load_storage
   config_load_run
   config_load_listen
@@ -166,6 +171,25 @@ config_load_listen() {
   esac
 }
 
+# config_san WORD: a name for the certificate, as openssl takes it.
+config_san() {
+  case $1 in
+    DNS:?*)
+      case ${1#DNS:} in
+        *[!A-Za-z0-9.*_-]*) ;;
+        *) return 0 ;;
+      esac
+      ;;
+    IP:?*)
+      case ${1#IP:} in
+        *[!0-9A-Fa-f.:]*) ;;
+        *) return 0 ;;
+      esac
+      ;;
+  esac
+  die "DOCKER_TLS_SAN and DIND_TLS_SAN are lists of DNS:NAME and IP:ADDRESS, not '$1'"
+}
+
 config_load_tls() {
   cfg_tls_key=${DIND_TLS_KEY:-$recipe_tls_key}
   cfg_tls_days=${DIND_TLS_DAYS:-$recipe_tls_days}
@@ -174,11 +198,15 @@ config_load_tls() {
   cfg_tls_client_mode=${DIND_TLS_CLIENT_MODE:-$recipe_tls_client_mode}
   # docker:dind's variable adds, so that a manifest written for it does not take the recipe's names away.
   cfg_tls_san="${DIND_TLS_SAN-$recipe_tls_san} ${DOCKER_TLS_SAN:-}"
+  config_saved_ifs=$IFS
+  IFS=' ,'
+  for config_word in $cfg_tls_san; do
+    config_san "$config_word"
+  done
+  IFS=$config_saved_ifs
   config_word DIND_TLS_KEY "$cfg_tls_key" ecdsa rsa
   config_number DIND_TLS_DAYS "$cfg_tls_days" 1
   config_number DIND_TLS_RENEW_DAYS "$cfg_tls_renew_days"
-  [ "$cfg_tls_renew_days" -lt "$cfg_tls_days" ] ||
-    die "DIND_TLS_RENEW_DAYS ($cfg_tls_renew_days) must be less than DIND_TLS_DAYS ($cfg_tls_days)"
   [ -z "$cfg_tls_client_gid" ] || config_number DIND_TLS_CLIENT_GID "$cfg_tls_client_gid"
   case $cfg_tls_client_mode in
     '' | [4-7][0-7][0-7] | 0[4-7][0-7][0-7]) ;;
@@ -188,6 +216,8 @@ config_load_tls() {
 
 config_load_network() {
   cfg_mtu=$recipe_mtu
+  cfg_ipv6=${DIND_IPV6:-$recipe_ipv6}
+  config_word DIND_IPV6 "$cfg_ipv6" auto on off
   cfg_dns=${DIND_DNS:-}
   cfg_address_pools=${DIND_ADDRESS_POOLS:-}
   for config_pool in $cfg_address_pools; do

@@ -2,12 +2,20 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # The process that reaps zombies and passes signals on to a whole process group.
 
-# init_present: whether the parent of this shell is such a program already.
+# init_present: whether the parent of this shell is such a program already. Most signal their child alone unless they
+# are told otherwise, and a shell that waits for its child does nothing about that.
 init_present() {
   [ -r "$dind_root/proc/$PPID/comm" ] || return 1
   read -r init_comm <"$dind_root/proc/$PPID/comm" || return 1
   case $init_comm in
-    tini | tini-static | docker-init | catatonit | dumb-init) return 0 ;;
+    dumb-init) init_words=$(tr '\0' ' ' <"$dind_root/proc/$PPID/cmdline") ;;
+    tini | tini-static | docker-init | catatonit) init_words=$(tr '\0' ' ' <"$dind_root/proc/$PPID/cmdline") ;;
+    *) return 1 ;;
+  esac
+  init_words=${init_words%% -- *}
+  case $init_comm:$init_words in
+    dumb-init:*' -c'* | dumb-init:*' --single-child'*) return 1 ;;
+    dumb-init:* | *' -g'* | *' -sg'*) return 0 ;;
   esac
   return 1
 }

@@ -16,18 +16,22 @@ warn() {
   printf 'dind: warning: %s\n' "$*" >&2
 }
 
-# die MESSAGE: say why, also where Kubernetes looks for it, and end with status 1.
+# die MESSAGE: say why and end with status 1.
 die() {
   printf 'dind: error: %s\n' "$1" >&2
-  if [ -f "$dind_root/dev/termination-log" ] && [ -w "$dind_root/dev/termination-log" ]; then
-    printf 'dind: %s\n' "$1" >"$dind_root/dev/termination-log"
-  fi
   die_hook "$1"
   exit 1
 }
 
-# What else has to happen before dying; supervise.sh replaces it.
+# What else has to happen before dying; prepare.sh replaces it.
 die_hook() { :; }
+
+# termination_note MESSAGE: where Kubernetes looks for the reason of an end.
+termination_note() {
+  if [ -f "$dind_root/dev/termination-log" ] && [ -w "$dind_root/dev/termination-log" ]; then
+    printf 'dind: %s\n' "$1" >"$dind_root/dev/termination-log"
+  fi
+}
 
 # now_ms: milliseconds since boot in $now, at 10 ms resolution. No fork: it is read in start phases.
 now_ms() {
@@ -63,6 +67,7 @@ is_on() {
 redact() {
   case $1 in
     *://*@*) redacted="${1%%://*}://***@${1##*@}" ;;
+    *@*) redacted="***@${1##*@}" ;;
     *) redacted=$1 ;;
   esac
 }

@@ -26,25 +26,55 @@ use --bridge with a bridge of your own instead of --bip, or an outer network tha
   bridge_make
 }
 
-# bridge_foreign NAME: whether it was here before the first start in this network namespace.
+# bridge_foreign NAME: whether it is somebody else's: another daemon runs in this network namespace, or containers that
+# are not ours are on it. One that a container before this one left behind, in a pod's network that outlives it, is
+# neither; dockerd takes that over.
 bridge_foreign() {
-  bridge_space=$(readlink "$dind_root/proc/self/ns/net") || bridge_space=unknown
-  bridge_before=''
-  if [ -r "$cfg_run_dir/network-namespace" ]; then
-    read -r bridge_before <"$cfg_run_dir/network-namespace"
-  fi
-  [ "$bridge_before" != "$bridge_space" ] || return 1
-  if [ -d "$dind_root/sys/class/net/$1" ]; then
-    return 0
-  fi
-  echo "$bridge_space" >"$cfg_run_dir/network-namespace"
+  [ -d "$dind_root/sys/class/net/$1" ] || return 1
+  bridge_daemons
+  [ "$daemons" = 0 ] || return 0
+  # What a killed container left is taken away by the kernel a moment later.
+  now_ms
+  bridge_until=$((now + 2000))
+  while bridge_used "$1"; do
+    now_ms
+    [ "$now" -lt $bridge_until ] || return 0
+    sleep 0.1
+  done
   return 1
 }
 
-# bridge_make: dind0 or the next free name, with the first address of a free pool.
+# bridge_used NAME: whether an interface is on it.
+bridge_used() {
+  for bridge_port in "$dind_root/sys/class/net/$1/brif"/*; do
+    if [ -e "$bridge_port" ]; then
+      return 0
+    fi
+  done
+  return 1
+}
+
+# bridge_daemons: how many dockerd run in this network namespace, in $daemons: each listens on a socket of libnetwork,
+# and /proc/net/unix has those of every file system; unix(7), moby libnetwork/sandbox_externalkey_unix.go.
+bridge_daemons() {
+  daemons=0
+  while read -r _ _ _ _ _ state _ path; do
+    case $state:$path in
+      01:*/libnetwork/*.sock) daemons=$((daemons + 1)) ;;
+    esac
+  done <"$dind_root/proc/net/unix"
+}
+
+# bridge_make: dind0 or the next free name, with the first address of a free pool. With no third daemon here, such a
+# bridge that nothing is on was left by one that was killed.
 bridge_make() {
   bridge='' bridge_number=0
   while [ -d "$dind_root/sys/class/net/dind$bridge_number" ]; do
+    if [ "$daemons" -le 1 ] && ! bridge_used "dind$bridge_number"; then
+      bridge_made=dind$bridge_number
+      bridge_remove
+      continue
+    fi
     bridge_number=$((bridge_number + 1))
   done
   pools_taken
@@ -56,26 +86,45 @@ bridge_make() {
   pools_number "${pool%/*}"
   pools_address $((number + 1))
   bridge=dind$bridge_number
-  if ! ip link add name "$bridge" type bridge || ! ip addr add "$address/${pool#*,}" dev "$bridge" ||
-    ! ip link set "$bridge" up; then
+  if ! ip link add name "$bridge" type bridge; then
     die "cannot make the bridge $bridge beside the docker0 of another daemon"
   fi
   bridge_made=$bridge
+  if ! ip addr add "$address/${pool#*,}" dev "$bridge" || ! ip link set "$bridge" up; then
+    die "cannot give the bridge $bridge the address $address"
+  fi
   flag_add bridge "$bridge"
   report_tried network docker0 "belongs to another daemon in this network; $bridge with $address is used"
   warn "this is the network of another Docker daemon: published ports and names of networks are shared with it"
-  [ "$iptables_chosen" = off ] || bridge_rules=$(bridge_list)
+  bridge_note
 }
 
-# bridge_list: every rule of both tables, one a line, as "TABLE -A CHAIN …".
+# bridge_note: the rules that are not this daemon's, before it starts.
+bridge_note() {
+  [ -n "$bridge_made" ] && [ "$iptables_chosen" != off ] || return 0
+  bridge_rules=$(bridge_list | sed "/ $bridge_made /d")
+}
+
+# bridge_families: the programs whose rules dockerd writes; of IPv6 as a matter of course from 27 on.
+bridge_families() {
+  families=iptables
+  if engine_is_from 27 || [ "$cfg_ipv6" = on ]; then
+    families='iptables ip6tables'
+  fi
+}
+
+# bridge_list: every rule, one a line, as "PROGRAM TABLE -A CHAIN …".
 bridge_list() {
-  for table in nat filter; do
-    iptables-save -t "$table" | sed -n "s/^-A /$table -A /p"
+  bridge_families
+  for family in $families; do
+    for table in nat filter; do
+      "$family-save" -t "$table" 2>/dev/null | sed -n "s/^-A /$family $table -A /p"
+    done
   done
 }
 
 # bridge_restore: rules that were here before dockerd started and are not any more, back at the head of their chains
-# in their order; a chain that is gone is made.
+# in their order.
 bridge_restore() {
   [ -n "$bridge_rules" ] || return 0
   bridge_now=$(bridge_list)
@@ -88,19 +137,22 @@ bridge_restore() {
     done
   )
   [ -n "$bridge_back" ] || return 0
-  for table in nat filter; do
-    bridge_batch=$(printf '%s\n' "$bridge_back" | bridge_reverse "$table")
-    [ -n "$bridge_batch" ] || continue
-    printf '*%s\n%s\nCOMMIT\n' "$table" "$bridge_batch" | iptables-restore --noflush ||
-      warn "rules of the other daemon in table $table could not be put back"
+  bridge_families
+  for family in $families; do
+    for table in nat filter; do
+      bridge_batch=$(printf '%s\n' "$bridge_back" | bridge_reverse "$family" "$table")
+      [ -n "$bridge_batch" ] || continue
+      printf '*%s\n%s\nCOMMIT\n' "$table" "$bridge_batch" | "$family-restore" --noflush ||
+        warn "$family: rules of the other daemon in table $table could not be put back"
+    done
   done
 }
 
-# bridge_reverse TABLE: its rules as insertions at the head, the last one first.
+# bridge_reverse PROGRAM TABLE: its rules as insertions at the head, the last one first.
 bridge_reverse() {
   bridge_lines=''
-  while read -r table_of _ chain rest; do
-    [ "$table_of" = "$1" ] || continue
+  while read -r family_of table_of _ chain rest; do
+    [ "$family_of $table_of" = "$1 $2" ] || continue
     bridge_lines="-I $chain 1 $rest$engine_newline$bridge_lines"
   done
   printf '%s' "$bridge_lines"
@@ -110,11 +162,15 @@ bridge_reverse() {
 bridge_remove() {
   [ -n "$bridge_made" ] || return 0
   if [ "$iptables_chosen" != off ]; then
-    for table in nat filter; do
-      bridge_batch=$(bridge_list | sed -n "/ $bridge_made /s/^$table -A /-D /p")
-      [ -z "$bridge_batch" ] || printf '*%s\n%s\nCOMMIT\n' "$table" "$bridge_batch" | iptables-restore --noflush ||
-        warn "rules of $bridge_made in table $table could not be removed"
+    bridge_families
+    for family in $families; do
+      for table in nat filter; do
+        bridge_batch=$(bridge_list | sed -n "/ $bridge_made /s/^$family $table -A /-D /p")
+        [ -z "$bridge_batch" ] || printf '*%s\n%s\nCOMMIT\n' "$table" "$bridge_batch" | "$family-restore" --noflush ||
+          warn "$family: rules of $bridge_made in table $table could not be removed"
+      done
     done
   fi
   ip link del "$bridge_made" 2>/dev/null || warn "cannot remove the bridge $bridge_made"
+  bridge_made=''
 }

@@ -274,7 +274,7 @@ cgroup_v1_case() {
 cgroup_v1_prepare() {
   layout=v1
   [ -z "$cgroup_hybrid" ] || layout=hybrid
-  cgroup_dirs='' cgroup_binds='' cgroup_unscoped='' cgroup_remounts='' cgroup_parents=''
+  cgroup_dirs='' cgroup_binds='' cgroup_unscoped='' cgroup_remounts=''
   while read -r root point options; do
     [ -n "$root" ] || continue
     cgroup_v1_case "$root" "$point" "$options"

@@ -144,6 +144,7 @@ daemon_take() {
 # daemon_write ARG...: the file that dockerd will read, without what the flags and ARGs say.
 daemon_write() {
   daemon_file=$cfg_run_dir/daemon.json
+  listen_keep
   daemon_words=$dockerd_flags
   set -f
   daemon_ifs=$IFS
@@ -157,7 +158,8 @@ daemon_write() {
       'delpaths([$keys | split(" ")[] | [.]])') || die "cannot take $daemon_taken out of the configuration of dockerd"
     report_tried config "$daemon_taken" "taken out of the file: an argument or a variable says it"
   fi
-  if ! { printf '%s\n' "$daemon_json" >"$daemon_file.new" && mv "$daemon_file.new" "$daemon_file"; }; then
+  # There may be the password of a proxy in it.
+  if ! (umask 077 && printf '%s\n' "$daemon_json" >"$daemon_file.new") || ! mv "$daemon_file.new" "$daemon_file"; then
     die "cannot write $daemon_file"
   fi
   case $daemon_sources in
@@ -207,13 +209,21 @@ daemon_refuse() {
   die "$daemon_origin: $1 $2"
 }
 
-# daemon_reload ARG...: on HUP, when a file was changed. What cannot be used leaves everything as it is.
+# daemon_reload: on HUP, when a file was changed, with the daemon's arguments in $daemon_own, one a line. What cannot be
+# used leaves everything as it is.
 daemon_reload() {
   (
     die() {
       warn "not reloaded: $1"
       exit 1
     }
+    set -f
+    daemon_ifs=$IFS
+    IFS=$engine_newline
+    # shellcheck disable=SC2086 # one word a line
+    set -- $daemon_own
+    IFS=$daemon_ifs
+    set +f
     daemon_read "$@"
     daemon_write "$@"
   ) || return 0

@@ -12,7 +12,8 @@ log_choose() {
     log_file=''
     return 0
   fi
-  if ! mkdir -p "${log_file%/*}" 2>/dev/null || ! { true >>"$log_file"; } 2>/dev/null; then
+  log_dir=${log_file%/*}
+  if ! mkdir -p "${log_dir:-/}" 2>/dev/null || ! { true >>"$log_file"; } 2>/dev/null; then
     warn "cannot write $log_file, logging to $cfg_run_dir/dockerd.log"
     log_file=$cfg_run_dir/dockerd.log
   fi

@@ -51,7 +51,9 @@ doctor_report() {
 # doctor_decisions: choices that work but cost something, and the reason of a start that failed.
 doctor_decisions() {
   [ -s "$run_dir/report.json" ] || return 0
-  doctor_choices=$(jq -r '.decisions[] | "\(.id):\(.choice) \(.reason | gsub("\n"; "; "))"' "$run_dir/report.json")
+  doctor_choices=$(jq -r '.decisions[] | "\(.id):\(.choice) \(.reason | gsub("\n"; "; "))",
+    (.id as $id | .tried[] | "\($id):\(.choice) \(.result | gsub("\n"; "; "))" | select(startswith("security:selinux")))' \
+    "$run_dir/report.json")
   while read -r choice reason; do
     case $choice in
       failure:*) doctor_say "the start failed" "$reason" ;;
@@ -66,6 +68,7 @@ doctor_decisions() {
         doctor_say "nested containers have no AppArmor profile of their own" \
           "add the package apparmor to the recipe, if they run what you do not trust"
         ;;
+      security:selinux*) doctor_say "the host enforces SELinux, and files of this container have its labels" "$reason" ;;
     esac
   done <<END
 $doctor_choices
@@ -80,7 +83,7 @@ doctor_daemon() {
     failed | starting) return 0 ;;
   esac
   case $check_error in
-    *expires*) doctor_say "$check_error" "docker restart; new certificates are made at the start" ;;
+    *expires*) doctor_say "$check_error" "docker restart makes new ones; replace those you brought yourself first" ;;
     *interface*) doctor_say "$check_error" "restart the container: dockerd makes its bridge at the start" ;;
     *written*) doctor_say "$check_error" "free space below it, or mount a larger volume there" ;;
     *) doctor_say "$check_error" "see the log of the container, then restart it" ;;

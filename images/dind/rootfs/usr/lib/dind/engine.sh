@@ -11,7 +11,7 @@ engine_newline='
 # else before its start together, so it is asked only about what came later.
 engine_since_18_09=' bip cgroup-parent config-file default-address-pool dns host insecure-registry mtu registry-mirror
  storage-driver tls tlscacert tlscert tlskey tlsverify userland-proxy log-driver log-opt default-ulimit no-new-privileges
- icc userns-remap '
+ icc userns-remap ipv6 fixed-cidr-v6 experimental '
 engine_help=''
 
 # engine_has FLAG: whether the installed dockerd lists it.

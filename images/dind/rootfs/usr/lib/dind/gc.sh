@@ -3,27 +3,16 @@
 # Garbage collection, when asked for: above a share of used disk or inodes of the data directory, what nothing uses
 # goes, oldest first, until the share is below again. Volumes are data and stay.
 
-# gc_settings: thresholds in percent, empty for off; refused here rather than when the disk is full.
+# gc_settings: how often, and what is too young to go.
 gc_settings() {
-  gc_disk=${cfg_gc_disk-${DIND_GC_DISK:-}}
-  gc_inodes=${cfg_gc_inodes-${DIND_GC_INODES:-}}
   gc_interval=${DIND_GC_INTERVAL:-60}
   gc_age=${DIND_GC_AGE:-600}
-  gc_percent DIND_GC_DISK "$gc_disk"
-  gc_percent DIND_GC_INODES "$gc_inodes"
-  config_number DIND_GC_INTERVAL "$gc_interval"
+  config_number DIND_GC_INTERVAL "$gc_interval" 1
   config_number DIND_GC_AGE "$gc_age"
 }
 
-gc_percent() {
-  [ -n "$2" ] || return 0
-  if ! is_number "$2" || [ "$2" -lt 1 ] || [ "$2" -gt 99 ]; then
-    die "$1 must be a percentage from 1 to 99, not '$2'"
-  fi
-}
-
 gc_wanted() {
-  [ -n "$gc_disk$gc_inodes" ]
+  [ -n "$cfg_gc_disk$cfg_gc_inodes" ]
 }
 
 # gc_due: whether a threshold is passed; the figure in $gc_why. Shares are rounded up, as df(1) does.
@@ -32,8 +21,8 @@ gc_due() {
   # Blocks, free ones, those for users, inodes, free ones.
   gc_figures=$(stat -f -c '%b %f %a %c %d' "$data_root") || return 1
   while read -r blocks free available nodes nodes_free; do
-    gc_over disk "$gc_disk" $((blocks - free)) $((blocks - free + available))
-    gc_over inodes "$gc_inodes" $((nodes - nodes_free)) "$nodes"
+    gc_over disk "$cfg_gc_disk" $((blocks - free)) $((blocks - free + available))
+    gc_over inodes "$cfg_gc_inodes" $((nodes - nodes_free)) "$nodes"
   done <<END
 $gc_figures
 END
@@ -58,8 +47,9 @@ gc_say() {
   fi
 }
 
+# gc_docker ARG...: removing a large image takes its time.
 gc_docker() {
-  docker -H "unix://$socket" "$@" 2>/dev/null
+  own_docker 600 "$socket" "$@" 2>/dev/null
 }
 
 # gc_before SECONDS [-u]: the moment that long ago, as the engine writes moments.

@@ -12,7 +12,7 @@ hardening_prepare() {
   hardening_proxy "$@"
   hardening_logs "$@"
   hardening_files
-  hardening_switch no-new-privileges true "$cfg_no_new_privileges" "$@" || :
+  hardening_switch no-new-privileges true "$cfg_no_new_privileges" "${DIND_NO_NEW_PRIVILEGES:-}" "$@" || :
   hardening_icc "$@"
   hardening_userns "$@"
   hardening_key
@@ -25,26 +25,27 @@ hardening_add() {
   hardening_choice="${hardening_choice:+$hardening_choice, }$1 $2"
 }
 
-# hardening_given FLAG KEY ARG...: whether an argument or the configuration file decides, which is reported.
+# hardening_given FLAG KEY VARIABLE ARG...: whether an argument or the configuration file decides, which is reported; not
+# the file where VARIABLE, the value of a DIND_* variable, is not empty.
 hardening_given() {
-  given_flag=$1 given_key=$2
-  shift 2
+  given_flag=$1 given_key=$2 given_variable=$3
+  shift 3
   args_switch "$given_flag" "$@"
   if [ -n "$arg_value" ] || args_value "$given_flag" '' "$@"; then
     report_tried hardening "$given_flag" "left to the arguments"
-  elif config_has "$given_key"; then
+  elif [ -z "$given_variable" ] && config_has "$given_key"; then
     report_tried hardening "$given_flag" "left to $engine_config"
   else
     return 1
   fi
 }
 
-# hardening_switch FLAG WHEN SETTING ARG...: FLAG=WHEN where SETTING is WHEN; status 1 where it is not set.
+# hardening_switch FLAG WHEN SETTING VARIABLE ARG...: FLAG=WHEN where SETTING is WHEN; status 1 where it is not set.
 hardening_switch() {
-  switch_flag=$1 switch_value=$2
-  [ "$3" = "$2" ] || return 1
+  switch_flag=$1 switch_value=$2 switch_setting=$3
   shift 3
-  ! hardening_given "$switch_flag" "$switch_flag" "$@" && hardening_add "$switch_flag" "$switch_value"
+  [ "$switch_setting" = "$switch_value" ] && ! hardening_given "$switch_flag" "$switch_flag" "$@" &&
+    hardening_add "$switch_flag" "$switch_value"
 }
 
 # hardening_write FILE: whether a file of the kernel can be written: what it says is written to it again. Root finds
@@ -63,7 +64,7 @@ kernel_number() {
 # 127.0.0.1 by routing that address to a bridge.
 hardening_proxy() {
   [ "$cfg_userland_proxy" = false ] || return 0
-  ! hardening_given userland-proxy userland-proxy "$@" || return 0
+  ! hardening_given userland-proxy userland-proxy "${DIND_USERLAND_PROXY:-}" "$@" || return 0
   if [ "$iptables_chosen" = off ] || config_has iptables; then
     report_tried hardening userland-proxy "stays: dockerd is not left to write iptables rules"
   elif ! hardening_write "$dind_root/proc/sys/net/ipv4/conf/all/route_localnet"; then
@@ -78,9 +79,9 @@ hardening_proxy() {
 hardening_logs() {
   if args_value log-driver '' "$@"; then
     logs_driver=$arg_value
-  elif config_has log-driver; then
+  elif [ -z "${DIND_LOG_DRIVER:-}" ] && config_has log-driver; then
     logs_driver=$(printf '%s' "$daemon_json" | jq -r '."log-driver"')
-  elif args_value log-opt '' "$@" || config_has log-opts; then
+  elif args_value log-opt '' "$@" || { [ -z "${DIND_LOG_DRIVER:-}" ] && config_has log-opts; }; then
     logs_driver=json-file
   else
     logs_driver=$cfg_log_driver
@@ -93,7 +94,7 @@ hardening_logs() {
       return 0
       ;;
   esac
-  if config_has log-opts; then
+  if [ -z "${DIND_LOG_DRIVER:-}${DIND_LOG_MAX_SIZE:-}${DIND_LOG_MAX_FILE:-}" ] && config_has log-opts; then
     report_tried hardening log-opt "left to $engine_config"
     return 0
   fi
@@ -106,7 +107,7 @@ hardening_logs() {
 # no container would start, so the limit is then the daemon's own. An argument for it comes later, and wins.
 hardening_files() {
   [ "$cfg_nofile" != inherit ] || return 0
-  if config_has default-ulimits; then
+  if [ -z "${DIND_NOFILE:-}" ] && config_has default-ulimits; then
     report_tried hardening default-ulimit "left to $engine_config"
     return 0
   fi
@@ -139,7 +140,7 @@ hardening_limit() {
 # hardening_icc ARG...: packets between two containers of one bridge meet no rule without br_netfilter, so the setting
 # would be there and do nothing.
 hardening_icc() {
-  hardening_switch icc false "$cfg_icc" "$@" || return 0
+  hardening_switch icc false "$cfg_icc" "${DIND_ICC:-}" "$@" || return 0
   [ ! -e "$dind_root/proc/sys/net/bridge/bridge-nf-call-iptables" ] || return 0
   modprobe br_netfilter >/dev/null 2>&1 || :
   [ -e "$dind_root/proc/sys/net/bridge/bridge-nf-call-iptables" ] ||
@@ -150,7 +151,7 @@ load it on the host, or set DIND_ICC=1"
 # hardening_userns ARG...
 hardening_userns() {
   [ "$cfg_userns_remap" = true ] || return 0
-  ! hardening_given userns-remap userns-remap "$@" || return 0
+  ! hardening_given userns-remap userns-remap "${DIND_USERNS_REMAP:-}" "$@" || return 0
   if kernel_number "$dind_root/proc/sys/user/max_user_namespaces" && [ "$number" = 0 ]; then
     die "user namespaces are switched off on the host (hardening.userns-remap, DIND_USERNS_REMAP)
 set user.max_user_namespaces there, or DIND_USERNS_REMAP=0"

@@ -43,7 +43,7 @@ END
 # Not under timeout(1), which would take it out of the process group that a stop signal reaches.
 hook_run() {
   (
-    unset DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONTEXT DOCKER_TLS
+    unset DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONTEXT DOCKER_TLS DOCKER_API_VERSION
     export DOCKER_HOST="unix://$socket" DIND_RUN_DIR="$cfg_run_dir"
     if [ -x "$1" ]; then
       exec "$1"

@@ -69,7 +69,8 @@ iptables_missing() {
   esac
 }
 
-# iptables_prepare ARG...: decide, and make the decision hold for dockerd and for docker exec.
+# iptables_prepare ARG...: decide, and make the decision hold for dockerd, and for docker exec
+# where the root file system can be written.
 iptables_prepare() {
   args_switch iptables "$@"
   if [ "$arg_value" = off ]; then
@@ -77,6 +78,12 @@ iptables_prepare() {
     report_decision iptables off "the arguments say --iptables=false"
     return 0
   fi
+  if [ -z "$arg_value" ] && config_has iptables && printf '%s' "$daemon_json" | jq -e '.iptables == false' >/dev/null; then
+    iptables_chosen=off
+    report_decision iptables off "$engine_config says so"
+    return 0
+  fi
+  iptables_named "$@" && return 0
   iptables_override
   if [ "$iptables_asked" = native ]; then
     iptables_native "asked for by $iptables_asked_by"
@@ -112,6 +119,20 @@ the kernel needs $(iptables_missing "$iptables_asked"), loaded on the host"
   fi
   die "no iptables backend works here ($iptables_error)
 the kernel needs $(iptables_missing nft), or $(iptables_missing legacy), loaded on the host"
+}
+
+# iptables_named ARG...: whether the arguments or the file name the firewall of Docker 29, which is then dockerd's own
+# affair.
+iptables_named() {
+  iptables_by='the arguments'
+  if ! args_value firewall-backend '' "$@"; then
+    config_has firewall-backend || return 1
+    iptables_by=$engine_config
+    arg_value=$(printf '%s' "$daemon_json" | jq -r '."firewall-backend"')
+  fi
+  [ "$arg_value" = nftables ] || return 1
+  iptables_chosen=native
+  report_decision iptables native "$iptables_by: firewall-backend is nftables"
 }
 
 iptables_native() {

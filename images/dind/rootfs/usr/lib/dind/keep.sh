@@ -6,7 +6,7 @@
 keep_settings() {
   gc_settings
   keep_tls_interval=${DIND_TLS_INTERVAL:-3600}
-  config_number DIND_TLS_INTERVAL "$keep_tls_interval"
+  config_number DIND_TLS_INTERVAL "$keep_tls_interval" 1
 }
 
 # keep_watch MODE: does not return while the supervisor lives, unless there is nothing to do. In the mode daemon it

@@ -2,18 +2,64 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # Where the daemon listens.
 
-# listen_socket ARG...: the path of the unix socket in $socket: DOCKER_HOST or an argument may name another.
+listen_defaults='' listen_by='' listen_missing=''
+
+# listen_socket ARG...: the path of the unix socket in $socket, who names the listeners in $listen_by (arguments, file
+# or nobody), and whether a socket is missing among them in $listen_missing: it is added, because everything in this
+# container uses it.
 listen_socket() {
-  socket=/var/run/docker.sock
-  case ${DOCKER_HOST:-} in
-    unix://*) socket=${DOCKER_HOST#unix://} ;;
-  esac
+  socket='' listen_by='' listen_missing=''
+  listen_word=''
   for word; do
-    case $word in
-      unix://*) socket=${word#unix://} ;;
-      -H=unix://* | --host=unix://* | -Hunix://*) socket=${word#*unix://} ;;
+    case $listen_word$word in
+      --) break ;;
+      -H | --host)
+        listen_word='next '
+        continue
+        ;;
+      'next '*) listen_named "$word" ;;
+      -H=* | --host=*) listen_named "${word#*=}" ;;
+      -H*) listen_named "${word#-H}" ;;
     esac
+    listen_word=''
   done
+  [ -z "$listen_by" ] || listen_by=arguments
+  if [ -z "$listen_by" ] && config_has hosts && [ -z "${DIND_LISTEN:-}" ]; then
+    set -f
+    for word in $(printf '%s' "$daemon_json" | jq -r '.hosts[]?'); do
+      listen_named "$word"
+    done
+    set +f
+    listen_by='file'
+  fi
+  [ -z "$socket" ] || return 0
+  socket=/var/run/docker.sock
+  if [ -n "$listen_by" ]; then
+    listen_missing=$listen_by
+  elif [ -n "$listen_defaults" ]; then
+    case ${DOCKER_HOST:-} in
+      unix://*) socket=${DOCKER_HOST#unix://} ;;
+    esac
+  fi
+}
+
+# listen_named HOST: one listener; the first unix socket is ours too.
+listen_named() {
+  listen_by='named'
+  case $1 in
+    unix://)
+      socket=${socket:-/var/run/docker.sock}
+      ;;
+    unix://*) socket=${socket:-${1#unix://}} ;;
+  esac
+}
+
+# listen_keep: the socket that the file's listeners lack, in the configuration that is about to be written.
+listen_keep() {
+  [ "$listen_missing" = file ] || return 0
+  daemon_json=$(printf '%s' "$daemon_json" | jq --arg socket "unix://$socket" \
+    'if has("hosts") then .hosts += [$socket] else . end') ||
+    die "cannot add unix://$socket to the hosts of $engine_config"
 }
 
 # listen_clear: a socket that was left behind goes; one that was mounted belongs to somebody else.
@@ -30,25 +76,27 @@ listen_prepare() {
   tls_cert=''
   listen_socket "$@"
   listen_clear
-  if [ -z "$listen_defaults" ]; then
+  [ -z "$listen_missing" ] || report_tried listeners "unix://$socket" "added: everything in this container uses it"
+  if [ "$listen_missing" = arguments ] || { [ -z "$listen_by" ] && [ -n "$listen_defaults" ]; }; then
+    flag_add host "unix://$socket"
+  fi
+  if [ -z "$listen_defaults" ] && [ "$listen_by" != file ]; then
     report_decision tls none "dockerd was called with its own arguments"
     report_decision listeners arguments "dockerd was called with its own arguments"
     return 0
   fi
-  if config_has hosts; then
+  if [ "$listen_by" = file ]; then
     report_decision tls none "$engine_config names the listeners"
     report_decision listeners file "$engine_config names the listeners"
     return 0
   fi
   if [ "$cfg_listen" = unix ]; then
-    flag_add host "unix://$socket"
     report_decision tls none "DIND_LISTEN=unix"
     report_decision listeners unix "unix://$socket"
   elif [ -n "${DOCKER_TLS_CERTDIR:-}" ]; then
     phase_begin
     tls_prepare "$DOCKER_TLS_CERTDIR"
     phase_end tls
-    flag_add host "unix://$socket"
     tls_cert=$DOCKER_TLS_CERTDIR/server/cert.pem
     flag_add host "tcp://$cfg_listen_address:$cfg_tls_port"
     flag_add tlsverify true
@@ -57,7 +105,6 @@ listen_prepare() {
     flag_add tlskey "$DOCKER_TLS_CERTDIR/server/key.pem"
     report_decision listeners tls "unix://$socket, tcp://$cfg_listen_address:$cfg_tls_port with client certificates"
   else
-    flag_add host "unix://$socket"
     flag_add host "tcp://$cfg_listen_address:$cfg_port"
     # Said aloud, or dockerd waits 15 s to let the user read its warning.
     flag_add tls false

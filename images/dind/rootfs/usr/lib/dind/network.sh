@@ -47,7 +47,7 @@ network_mtu() {
 network_resolvers() {
   resolvers_usable='' resolvers_loopback=''
   [ -r "$dind_root/etc/resolv.conf" ] || return 0
-  while read -r key address _; do
+  while read -r key address _ || [ -n "$key" ]; do
     [ "$key" = nameserver ] || continue
     case $address in
       127.* | ::1) resolvers_loopback="$resolvers_loopback $address" ;;
@@ -62,7 +62,7 @@ network_resolvers() {
 network_ndots() {
   [ -n "$resolvers_loopback" ] || return 0
   resolv_text='' resolv_changed=''
-  while read -r key rest; do
+  while read -r key rest || [ -n "$key" ]; do
     if [ "$key" = options ]; then
       case " $rest " in
         *' ndots:0 '*)
@@ -85,7 +85,8 @@ network_ndots() {
 # that a volume brings, those with an option of their own) agrees on segments that fit, instead of stalling where the
 # outer network drops what is too large without a word.
 network_clamp() {
-  [ "$mtu" -lt 1500 ] && [ "$iptables_chosen" != off ] || return 0
+  # In a network that is not ours the rule would stay.
+  [ "$mtu" -lt 1500 ] && [ "$iptables_chosen" != off ] && [ -z "$bridge_made" ] || return 0
   for program in iptables ip6tables; do
     set -- FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
     "$program" -w 5 -t mangle -C "$@" 2>/dev/null || "$program" -w 5 -t mangle -A "$@" 2>/dev/null ||
@@ -95,23 +96,23 @@ network_clamp() {
 
 # network_prepare ARG...: flags for dockerd, one decision.
 network_prepare() {
-  network_mtu
+  if args_value mtu '' "$@" && is_number "$arg_value"; then
+    mtu=$arg_value mtu_reason='in the arguments'
+  elif config_has mtu && [ -z "${DIND_MTU:-}${DOCKERD_MTU:-}${MTU:-}" ]; then
+    mtu=$(printf '%s' "$daemon_json" | jq -r .mtu)
+    mtu_reason="in $engine_config"
+    is_number "$mtu" || die "$engine_config: mtu must be a number, not '$mtu'"
+  else
+    network_mtu
+  fi
   network_reason="MTU $mtu $mtu_reason"
   if [ -z "$mtu" ]; then
     network_choice=default network_reason="MTU not set: $mtu_reason"
-  elif args_value mtu '' "$@"; then
-    network_choice="mtu $arg_value" network_reason="--mtu is in the arguments"
   else
     network_choice="mtu $mtu"
     if [ "$mtu" != 1500 ]; then
       case $mtu_reason in
-        of\ *)
-          if config_has mtu; then
-            network_reason="$network_reason, but the configuration file sets one"
-          else
-            flag_add mtu "$mtu"
-          fi
-          ;;
+        in\ *) ;;
         *) flag_add mtu "$mtu" ;;
       esac
       if ! config_has default-network-opts && ! args_value default-network-opt '' "$@"; then
@@ -122,6 +123,7 @@ network_prepare() {
     fi
   fi
   pools_prepare "$@"
+  ipv6_prepare "$@"
   network_resolvers
   network_ndots
   if [ -n "$resolvers_loopback" ] && [ -z "$resolvers_usable$cfg_dns" ]; then

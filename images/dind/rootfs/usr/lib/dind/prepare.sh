@@ -16,6 +16,8 @@
 . "$lib/network.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/pools.sh
 . "$lib/pools.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/ipv6.sh
+. "$lib/ipv6.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/bridge.sh
 . "$lib/bridge.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/security.sh
@@ -31,12 +33,15 @@
 # shellcheck source=images/dind/rootfs/usr/lib/dind/listen.sh
 . "$lib/listen.sh"
 
-# die_hook REASON: the report of a start that failed is the one most wanted. Not before it is known that the run
-# directory does not belong to a daemon that is alive.
-report_owned=''
+# die_hook REASON: the report of a start that failed is the one most wanted. Neither it nor the reason of the end is
+# written where the run directory belongs to a daemon that is alive.
+report_owned=1
 die_hook() {
   [ -n "$report_owned" ] || return 0
+  termination_note "$1"
+  [ "$report_owned" = run ] || return 0
   log_quiet=1
+  bridge_remove
   report_decision failure start "$1"
   state_write state=failed
   report_write failed
@@ -44,15 +49,23 @@ die_hook() {
 
 # prepare_container ARG...: what any nested engine needs, whoever starts it.
 prepare_container() {
+  report_owned=''
   running_refuse
+  report_owned=1
   mkdir -p "$cfg_run_dir" || die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
   rm -f "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
   [ "$(id -u)" = 0 ] || die "dockerd of this image needs root"
-  can_mount || die "this container may not mount: run it with --privileged"
-  report_owned=1
+  can_mount || die "$cannot_mount"
+  report_owned=run
   state_write state=starting
   listen_socket "$@"
   hooks_run pre.d || die "$failure"
+  if [ -n "$hooks" ]; then
+    # They may have written it.
+    daemon_read "$@"
+    engine_locate "$@"
+    listen_socket "$@"
+  fi
   phase_begin
   security_prepare
   cgroup_prepare
@@ -73,13 +86,17 @@ prepare_container() {
 prepare_daemon() {
   prepare_defaults=$1
   shift
+  phase_begin
   lock_take
+  phase_end lock
   listen_prepare "$prepare_defaults" "$@"
   phase_begin
   storage_prepare "$@"
   phase_end storage
+  phase_begin
   bridge_prepare "$@"
   network_prepare "$@"
+  phase_end network
   if [ -n "$cgroup_v2_mounted" ] && ! engine_is_from 20 && ! engine_has default-cgroupns-mode; then
     die "this host has cgroup v2 only, which Docker before 20.10 cannot use: take an image with 20.10 or newer"
   fi

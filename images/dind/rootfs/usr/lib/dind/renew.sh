@@ -36,7 +36,7 @@ renew_waiting() {
 
 # renew_idle: whether a restart of dockerd interrupts nobody.
 renew_idle() {
-  renew_running=$(docker -H "unix://$socket" ps -q 2>/dev/null) && [ -z "$renew_running" ] && ! renew_clients
+  renew_running=$(own_docker 30 "$socket" ps -q 2>/dev/null) && [ -z "$renew_running" ] && ! renew_clients
 }
 
 # renew_clients: whether a client is connected: state 03 of the socket's name in /proc/net/unix (a listener has 01),

@@ -17,16 +17,22 @@ can_administer() {
   return 1
 }
 
-# can_mount: the capability, and a mount that is really made: seccomp and LSMs refuse it as well.
+# can_mount: the capability, and a mount that is really made: seccomp and LSMs refuse it as well. Else the reason in
+# $cannot_mount.
 can_mount() {
+  cannot_mount='this container may not mount: a daemon of its own needs --privileged'
   can_administer || return 1
-  mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null || return 1
+  if ! mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null; then
+    cannot_mount="$cfg_run_dir cannot be made: a daemon of its own needs a tmpfs on /run when the root is read-only"
+    return 1
+  fi
   mount -t tmpfs -o size=4k tmpfs "$cfg_run_dir/mount-probe" 2>/dev/null || return 1
   umount "$cfg_run_dir/mount-probe"
 }
 
-# role_decide FORM: daemon or client in $role, the ground in $role_reason.
+# role_decide FORM: daemon or client in $role, the ground in $role_reason, whether somebody wants it so in $role_chosen.
 role_decide() {
+  role_chosen=yes
   case $1 in
     daemon | dockerd)
       role=daemon role_reason="the arguments ask for dockerd"
@@ -42,6 +48,6 @@ role_decide() {
   elif can_mount; then
     role=daemon role_reason="this container may mount"
   else
-    role=client role_reason="this container may not mount"
+    role=client role_chosen=no role_reason=$cannot_mount
   fi
 }

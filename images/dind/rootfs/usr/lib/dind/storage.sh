@@ -66,7 +66,7 @@ storage_prior() {
     unset DOCKER_DRIVER
   elif [ -n "${DOCKER_DRIVER:-}" ]; then
     prior=$DOCKER_DRIVER prior_by=DOCKER_DRIVER
-  elif [ -n "$config_storage_driver" ]; then
+  elif [ -n "$config_storage_driver" ] && [ -z "${DIND_STORAGE:-}" ]; then
     prior=$config_storage_driver prior_by=$engine_config
   fi
 }
@@ -84,6 +84,14 @@ put a volume on $data_root, or set DIND_STORAGE to loop, tmpfs or fuse-overlayfs
       report_tried storage "$prior" works
       ;;
     vfs | native) warn "$prior copies every layer: slow, and large; used because $prior_by says so" ;;
+    fuse-overlayfs)
+      storage_fuse || {
+        report_tried storage "$prior" "$storage_error ($kind)"
+        die "$prior_by asks for $prior, but $storage_error"
+      }
+      report_tried storage "$prior" works
+      ;;
+    btrfs | zfs) warn "$prior keeps subvolumes on $data_root, which outlive this container; used because $prior_by says so" ;;
   esac
   report_decision storage "$prior" "named by $prior_by, on $kind"
 }
@@ -141,7 +149,8 @@ storage_rung_loop() {
   }
   if [ ! -e "$file" ]; then
     rm -f "$file.new"
-    if ! truncate -s "$cfg_storage_size" "$file.new" ||
+    # Every file of every nested container is in it.
+    if ! (umask 077 && truncate -s "$cfg_storage_size" "$file.new") ||
       ! mkfs.ext4 -q -F -E lazy_itable_init=1,lazy_journal_init=1 "$file.new" >&2; then
       rm -f "$file.new"
       storage_error="cannot make an ext4 of $cfg_storage_size in $file"
@@ -195,6 +204,12 @@ storage_rung_overlay_on() {
 }
 
 storage_rung_fuse() {
+  storage_fuse || return 1
+  storage_use fuse-overlayfs "no kernel overlay on $under"
+}
+
+# storage_fuse: whether FUSE can mount an overlay on the data directory.
+storage_fuse() {
   storage_error=''
   if ! command -v fuse-overlayfs >/dev/null 2>&1; then
     storage_error='fuse-overlayfs is not in this image'
@@ -212,8 +227,7 @@ storage_rung_fuse() {
     fi
     rm -rf "$probe"
   fi
-  [ -z "$storage_error" ] || return 1
-  storage_use fuse-overlayfs "no kernel overlay on $under"
+  [ -z "$storage_error" ]
 }
 
 # storage_containerd: the other data directory matters to a containerd that the user runs; it is probed and reported.

@@ -45,8 +45,9 @@ start_failure() {
 # run_daemon ARG...: ends with the status of dockerd.
 run_daemon() {
   trap 'daemon_stop' TERM INT QUIT
-  trap 'daemon_reload "$@"' HUP
+  trap daemon_reload HUP
   trap 'kill -USR1 $dockerd_pid 2>/dev/null' USR1
+  daemon_own=$(printf '%s\n' "$@")
   attempt=1 ready_before=''
   while :; do
     rm -f "$cfg_run_dir/ready" "$cfg_run_dir/restart" "$cfg_run_dir/failure"
@@ -76,11 +77,16 @@ run_daemon() {
     warn "$failure; attempt $((attempt + 1)) of $cfg_start_attempts"
     attempt=$((attempt + 1))
     sleep 1
+    # A signal that came meanwhile had nothing to end, and there is nothing to start any more.
+    [ -z "$stop_signal" ] || break
   done
   [ -z "$enforcer_pid" ] || kill -KILL "$enforcer_pid" 2>/dev/null
   nested_kill
   bridge_remove
   log "dockerd ended with status $dockerd_status"
+  if [ -z "$stop_signal" ] && [ "$dockerd_status" != 0 ]; then
+    termination_note "dockerd ended with status $dockerd_status after it was ready"
+  fi
   state_write state=stopped
   exit "$dockerd_status"
 }
@@ -91,13 +97,14 @@ daemon_restart() {
   read -r enforcer_pid <"$cfg_run_dir/restart"
   kill -KILL "$enforcer_pid" 2>/dev/null
   enforcer_pid='' ready_before=1
+  bridge_note
   attempt=1
   now_ms
   begun=$now
 }
 
 # daemon_watch_start: beside dockerd, until it is ready, and then for what is to be done from time to time. Out of
-# time, it ends the daemon, and so the container.
+# time, it ends the daemon and leaves the reason in a file, which ends the container.
 daemon_watch_start() {
   exec 9>&-
   trap 'exit 0' TERM
@@ -117,8 +124,8 @@ daemon_watch_start() {
       ;;
     2)
       start_failure 2
-      warn "$failure"
-      kill -TERM "$dockerd_pid" 2>/dev/null
+      echo "$failure" >"$cfg_run_dir/failure"
+      dockerd_end $((cfg_stop_timeout * 9 / 10))
       ;;
   esac
 }

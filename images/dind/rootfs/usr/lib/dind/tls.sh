@@ -23,12 +23,15 @@ tls_names() {
       esac
     done <"$dind_root/etc/hosts"
   fi
-  for address in $(ip -o addr show); do
-    case $address in
-      # The word after inet or inet6 is the only one of the form ADDRESS/LENGTH with a digit or colon before it.
-      *[0-9:]/[0-9]*) tls_name_add "IP:${address%/*}" ;;
+  # "2: eth0    inet 10.0.0.2/24 …", with a peer "inet 10.0.0.2 peer 10.0.0.1/32".
+  tls_addresses=$(ip -o addr show) || die "ip addr fails"
+  while read -r _ _ family address _; do
+    case $family in
+      inet | inet6) tls_name_add "IP:${address%/*}" ;;
     esac
-  done
+  done <<END
+$tls_addresses
+END
   tls_saved_ifs=$IFS
   IFS=' ,'
   for name in $cfg_tls_san; do
@@ -68,8 +71,8 @@ tls_serial() {
 tls_prepare() {
   command -v openssl >/dev/null 2>&1 || die "openssl is not in this image; set DOCKER_TLS_CERTDIR= for plain TCP"
   tls_dir=$1
-  if [ ! -e "$tls_dir/ca/key.pem" ] && [ ! -d "$tls_dir/server/.new" ] && [ -s "$tls_dir/server/ca.pem" ] &&
-    [ -s "$tls_dir/server/cert.pem" ] && [ -s "$tls_dir/server/key.pem" ]; then
+  if [ ! -d "$tls_dir/server/.new" ] && [ -s "$tls_dir/server/ca.pem" ] && [ -s "$tls_dir/server/cert.pem" ] &&
+    [ -s "$tls_dir/server/key.pem" ] && { [ ! -e "$tls_dir/ca/key.pem" ] || ! tls_writable; }; then
     tls_verify_given
     return 0
   fi
@@ -83,15 +86,33 @@ bring your own server files complete, or none"
   tls_issue
 }
 
+# tls_writable: whether anything can be put into the directory; root may write by every mode.
+tls_writable() {
+  mkdir "$tls_dir/.dind-probe" 2>/dev/null && rmdir "$tls_dir/.dind-probe"
+}
+
 # tls_verify_given: certificates brought by the user are checked and never written.
 tls_verify_given() {
-  if ! tls_said=$(openssl verify -CAfile "$tls_dir/server/ca.pem" "$tls_dir/server/cert.pem" 2>&1); then
+  # What follows the certificate in its file are those between it and an authority.
+  if ! tls_said=$(openssl verify -CAfile "$tls_dir/server/ca.pem" -untrusted "$tls_dir/server/cert.pem" \
+    "$tls_dir/server/cert.pem" 2>&1); then
     # "error 10 at 0 depth lookup: certificate has expired", and what failed in the next line.
+    tls_number=${tls_said#*error }
+    tls_number=${tls_number%% *}
     tls_said=${tls_said#*lookup: }
-    die "$tls_dir/server/cert.pem is not valid under $tls_dir/server/ca.pem: ${tls_said%%"$tls_newline"*}"
+    tls_said=${tls_said%%"$tls_newline"*}
+    case $tls_number in
+      # dockerd knows clients by server/ca.pem; who issued its own certificate is the clients' affair (ca.pem of theirs).
+      2 | 18 | 19 | 20 | 21) warn "$tls_dir/server/cert.pem is not of $tls_dir/server/ca.pem ($tls_said): clients need \
+the authority it is of" ;;
+      *) die "$tls_dir/server/cert.pem is not valid: $tls_said" ;;
+    esac
   fi
-  tls_public=$(openssl x509 -noout -pubkey -in "$tls_dir/server/cert.pem")
-  [ "$(openssl pkey -pubout -in "$tls_dir/server/key.pem" 2>/dev/null)" = "$tls_public" ] ||
+  openssl x509 -noout -checkend 0 -in "$tls_dir/server/cert.pem" >/dev/null ||
+    die "$tls_dir/server/cert.pem is not valid: certificate has expired"
+  tls_public=$(openssl x509 -noout -pubkey -in "$tls_dir/server/cert.pem") ||
+    die "$tls_dir/server/cert.pem is no certificate"
+  [ "$(openssl pkey -passin pass: -pubout -in "$tls_dir/server/key.pem" 2>/dev/null)" = "$tls_public" ] ||
     die "$tls_dir/server/key.pem is not the key of $tls_dir/server/cert.pem"
   openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$tls_dir/server/cert.pem" >/dev/null ||
     warn "$tls_dir/server/cert.pem expires within $cfg_tls_renew_days days"
@@ -108,9 +129,10 @@ tls_fresh() {
   [ -s "$1" ] && openssl x509 -noout -checkend $tls_left -in "$1" >/dev/null 2>&1
 }
 
-# tls_good WHAT: whether key and certificate can stay.
+# tls_good WHAT: whether key and certificate can stay, and are of this authority.
 tls_good() {
-  [ -s "$tls_dir/$1/key.pem" ] && tls_fresh "$tls_dir/$1/cert.pem"
+  [ -s "$tls_dir/$1/key.pem" ] && tls_fresh "$tls_dir/$1/cert.pem" &&
+    [ "$(cat "$tls_dir/$1/ca.pem" 2>/dev/null)" = "$(cat "$tls_dir/ca/cert.pem")" ]
 }
 
 # tls_config FILE: the sections for one authority and two certificates. One configuration serves every call, so
@@ -206,9 +228,7 @@ tls_issue() {
   tls_names
   tls_work=$cfg_run_dir/tls
   rm -rf "$tls_work"
-  mkdir -p "$tls_work/ca" "$tls_work/server" "$tls_work/client" \
-    "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new" ||
-    die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
+  mkdir -p "$tls_work/ca" "$tls_work/server" "$tls_work/client" || die "cannot write below $cfg_run_dir"
   tls_old_san=''
   if [ -s "$tls_dir/server/san" ]; then
     read -r tls_old_san <"$tls_dir/server/san"
@@ -226,6 +246,16 @@ tls_issue() {
     fi
     tls_good client || tls_made="$tls_made client"
   fi
+  if [ -z "$tls_made" ]; then
+    umask "$tls_umask"
+    rm -rf "$tls_work" "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new"
+    tls_client_access
+    report_decision tls "$cfg_tls_key" "certificates in $tls_dir are still good"
+    return 0
+  fi
+  # The directories are for everybody, what is in them is not.
+  (umask "$tls_umask" && mkdir -p "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new") ||
+    die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
 
   tls_pids=''
   tls_leaves=${tls_made#ca}
@@ -286,11 +316,7 @@ tls_install() {
     *server*) echo "$tls_san" >"$tls_dir/server/san" ;;
   esac
   tls_client_access
-  if [ -n "$tls_made" ]; then
-    report_decision tls "$cfg_tls_key" "issued: ${tls_made# }, for $cfg_tls_days days, in $tls_dir"
-  else
-    report_decision tls "$cfg_tls_key" "certificates in $tls_dir are still good"
-  fi
+  report_decision tls "$cfg_tls_key" "issued: ${tls_made# }, for $cfg_tls_days days, in $tls_dir"
 }
 
 # tls_client_access: the client's key for a group, or with the mode asked for; never for the world by default.

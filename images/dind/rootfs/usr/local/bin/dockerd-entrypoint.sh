@@ -21,6 +21,7 @@ lib=${DIND_LIB:-/usr/lib/dind}
 
 now_ms
 begun=$now
+die_hook() { termination_note "$1"; }
 config_load
 args_form "$@"
 
@@ -43,6 +44,9 @@ if [ "$form" = command ] && ! is_on "$cfg_wait"; then
 fi
 role_decide "$form"
 if [ "$role" = client ]; then
+  if [ "$form" = docker ] && [ "$role_chosen" = no ]; then
+    warn "client of another daemon, because $role_reason"
+  fi
   client_environment
   alone=1
 fi
@@ -73,12 +77,12 @@ esac
 daemon_prepare() {
   keep_settings
   report_decision role daemon "$role_reason"
-  daemon_defaults=$1
+  listen_defaults=$1
   shift
   daemon_read "$@"
   engine_locate "$@"
   prepare_container "$@"
-  prepare_daemon "$daemon_defaults" "$@"
+  prepare_daemon "$listen_defaults" "$@"
 }
 
 # daemon_for_command: the same for a daemon whose only arguments are the words of DOCKER_ARGS.
