@@ -4,6 +4,7 @@
 mod arguments;
 mod certificates;
 mod configuration;
+mod hardening;
 mod network;
 mod pods;
 mod storage;
@@ -33,6 +34,9 @@ const NESTED: &str = "/t.tar";
 /// Seconds a daemon may take to get ready on a busy machine.
 const READY: &str = "120";
 
+/// Seconds a script inside may take on a busy machine.
+const SCRIPT: &str = "180";
+
 fn engine() -> &'static Engine {
     engines::docker_of_guests()
 }
@@ -54,10 +58,7 @@ fn image(image: &str) -> String {
     if let Some(name) = loaded.get(image) {
         return name.clone();
     }
-    let archive = built_image(image);
-    let said = engine().run(&["load", "--input", archive.to_str().expect("UTF-8")]);
-    let name = said.lines().last().and_then(|line| line.split_once(": "));
-    let name = name.expect("Loaded image: NAME").1.to_owned();
+    let name = engine().load(&built_image(image));
     loaded.insert(image.to_owned(), name.clone());
     name
 }
@@ -154,11 +155,15 @@ impl Guest {
 
     /// The same of another image, with no more privileges than the options give.
     fn of(suite: &str, options: &[&str], arguments: &[&str]) -> Self {
+        Self::of_image(&image(suite), options, arguments)
+    }
+
+    /// The same of an image that is in the engine already.
+    fn of_image(image: &str, options: &[&str], arguments: &[&str]) -> Self {
         let name = unique("guest");
         let mount = format!("--volume={}:{NESTED}:ro", nested_archive().display());
-        let image = image(suite);
         let words = ["run", "--detach", "--name", &name, &mount];
-        engine().run(&[&words, options, &[&image], arguments].concat());
+        engine().run(&[&words, options, &[image], arguments].concat());
         Self { name }
     }
 
@@ -179,8 +184,10 @@ impl Guest {
         self
     }
 
+    /// A script inside, ended after [`SCRIPT`] seconds: one that waits for what never comes is a
+    /// failure, not a test that hangs.
     fn try_sh(&self, script: &str) -> Run {
-        docker(&["exec", &self.name, "sh", "-c", script])
+        docker(&["exec", &self.name, "timeout", SCRIPT, "sh", "-c", script])
     }
 
     /// What a script inside prints; it has to succeed.

@@ -25,9 +25,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// Files of everybody readable, writable by their owner alone.
 const UMASK: &str = "0022";
 
-/// `[hardening]`: most keys are about the engine of a profile. In a recipe without a profile, whose
-/// packages are installed as they are, five hold: `setuid` and `world-writable` for what
-/// the recipe adds, `lock-accounts`, `secrets` and `path` as in any image.
+/// `[hardening]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(in crate::recipe) struct RawHardening {
