@@ -124,7 +124,12 @@ fn the_pod_of_the_kata_guide_runs_on_memory_and_on_a_loop_file() {
         assert_eq!(pod.sh("dind", "docker info -f '{{.Driver}}'"), "overlay2");
         pod.sh("dind", &format!("docker load -qi {NESTED}"));
         assert_eq!(pod.sh("dind", "docker run --rm t echo kata"), "kata");
+        let volumes = pod.volumes();
+        assert!(!volumes.is_empty(), "what the image declares, at least");
         drop(pod);
+        let left = podman_run(&["volume", "ls", "--quiet"]).stdout;
+        let own = |name: &&str| volumes.iter().any(|volume| volume == name);
+        assert_eq!(left.lines().find(own), None);
 
         let pod = Pod::play(
             "  containers:
