@@ -56,6 +56,8 @@ struct Subject<'a> {
     changed: BTreeSet<TreePath>,
     /// Packages' files that the recipe's stand in the place of, with the names packages have.
     diverted: BTreeMap<TreePath, String>,
+    /// The packages by the names of their info files.
+    control_files: BTreeMap<String, &'a Package>,
 }
 
 /// Who brings the content of an entry.
@@ -76,8 +78,15 @@ impl<'a> Subject<'a> {
             .content
             .files
             .keys()
-            .map(|path| tree.follow(&TreePath::parse(path.as_str())?))
+            .map(|path| {
+                let path = TreePath::parse(path.as_str())?;
+                // A link of the recipe may lead in a circle.
+                tree.follow(&path).or_else(|_| tree.locate(&path))
+            })
             .collect::<Result<_, TreeError>>()?;
+        let control_files = packages
+            .iter()
+            .map(|package| (package.info_name(), package));
         Ok(Self {
             tree,
             packages,
@@ -85,6 +94,7 @@ impl<'a> Subject<'a> {
             hardening: &recipe.hardening,
             changed,
             diverted: diverted(tree)?,
+            control_files: control_files.collect(),
         })
     }
 
@@ -101,15 +111,13 @@ impl<'a> Subject<'a> {
         if let Owner::Package(number) = placed.owner {
             return Origin::Package(self.packages.get(number));
         }
-        let find = |holds: &dyn Fn(&Package) -> bool| {
-            Origin::Package(self.packages.iter().find(|package| holds(package)))
-        };
         if let Some(name) = self.diverted.get(path) {
-            return find(&|package| package.paths.contains(name));
+            let ships = |package: &&Package| package.paths.contains(name);
+            return Origin::Package(self.packages.iter().find(ships));
         }
         if DATABASES.iter().any(|top| path.as_str().starts_with(top)) {
             let owner = dpkg::control_file_of(path.as_str());
-            return find(&|package| owner.is_some_and(|owner| package.info_name() == owner));
+            return Origin::Package(owner.and_then(|owner| self.control_files.get(owner).copied()));
         }
         Origin::Own
     }

@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use tar::EntryType;
 
+use crate::archive::{Deb, Package, Place};
 use crate::deb_builder::{Entry, deb, stanza, tar};
 use crate::product::{Run, command, dindimg, kept};
 
@@ -288,6 +289,35 @@ fn what_is_planted_in_a_package_or_a_file_fails_the_build_by_name() {
         "{said}"
     );
     small(scratch.path(), "[hardening]\nsecrets = [\"/opt/x\"]\n").good();
+}
+
+#[test]
+fn a_key_in_a_package_of_the_distribution_is_public_and_one_in_a_teams_own_is_not() {
+    let place = Place::new();
+    let example = |version: &str| {
+        Deb::new("example", version).file("usr/share/example/test.key", KEY.as_bytes())
+    };
+    let shipped = Package::built(&example("1.0"));
+    place.publish(&place.suite("1.0").packages([shipped]));
+    let wanted = "include = [\"one\", \"example\"]";
+    place.packages("", wanted);
+    place.run(&["build", "t.toml"]).good();
+
+    fs::create_dir(place.at("own")).expect("directory");
+    fs::write(place.at("own/example.deb"), example("2.0").build()).expect("a package");
+    let own = "[[debian.local]]\nname = \"own\"\npath = \"own\"";
+    place.packages(own, wanted);
+    let said = place.run(&["build", "t.toml", "--update"]).failed(2);
+    let finding = "/usr/share/example/test.key of package example holds a private key";
+    assert!(
+        said.contains(finding) && said.contains("`exclude-paths`"),
+        "{said}"
+    );
+    place.packages(
+        own,
+        &format!("{wanted}\nexclude-paths = [\"/usr/share/example/*\"]"),
+    );
+    place.run(&["build", "t.toml"]).good();
 }
 
 #[test]
