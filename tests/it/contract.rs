@@ -35,7 +35,7 @@ const NESTED: &str = "/t.tar";
 const READY: &str = "120";
 
 /// Seconds a script inside may take on a busy machine.
-const SCRIPT: &str = "180";
+const SCRIPT: &str = "300";
 
 fn engine() -> &'static Engine {
     engines::docker_of_guests()

@@ -240,7 +240,10 @@ fn a_certificate_about_to_end_is_renewed_while_running_and_interrupts_nobody() {
 #[test]
 fn health_fails_on_the_last_day_of_the_served_certificate() {
     in_turn(|| {
-        let guest = Guest::start(&["--env=DIND_TLS_DAYS=1"], &[]);
+        let guest = Guest::start(
+            &["--env=DIND_TLS_DAYS=1", "--env=DIND_TLS_RENEW_DAYS=0"],
+            &[],
+        );
         let ready = docker(&["exec", &guest.name, "dindctl", "ready", "--wait", "20"]);
         assert_eq!(ready.code, Some(1), "{}", guest.log());
         assert!(
