@@ -145,6 +145,9 @@ fn containers_start_with_a_single_file_of_logs() {
             guest.sh(LOGS),
             "local map[compress:false max-file:1 max-size:20m]"
         );
+        // What the engine says to the two together, and would to every container.
+        let both = guest.try_sh("docker run --rm --log-opt compress=true t sh -c :");
+        assert!(both.stderr.contains("compress"), "{}", both.stderr);
     });
 }
 
