@@ -104,6 +104,8 @@ struct Assembly {
     layers: Vec<Written>,
     /// The programs of packages that lost their set-id bits.
     unprivileged: Vec<String>,
+    /// What should be known although the image is built.
+    notes: Vec<String>,
 }
 
 /// A written layer, as the cache remembers it.
@@ -132,6 +134,7 @@ fn build_platform(
         context
             .reporter
             .note(Stage::Layer, &format!("{platform} is unchanged"));
+        tell(&assembly, context);
         return Ok((
             config::image(recipe, lock, platform, context.epoch, &assembly),
             blobs,
@@ -143,7 +146,8 @@ fn build_platform(
         context.repositories,
         context.fetcher,
     )?;
-    let (layers, unprivileged) = assemble(recipe, lock, &locked, &sources, platform, context)?;
+    let (layers, unprivileged, notes) =
+        assemble(recipe, lock, &locked, &sources, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
     let keys: Vec<Digest> = layers
@@ -174,12 +178,21 @@ fn build_platform(
     let assembly = Assembly {
         layers: written,
         unprivileged,
+        notes,
     };
+    tell(&assembly, context);
     store::write_note(context.fetcher.cache(), Derived::Layers, &key, &assembly)?;
     Ok((
         config::image(recipe, lock, platform, context.epoch, &assembly),
         blobs,
     ))
+}
+
+/// Says what should be known of an image, whether it was made now or before.
+fn tell(assembly: &Assembly, context: &Context<'_>) {
+    for note in &assembly.notes {
+        context.reporter.warn(Stage::Assemble, note);
+    }
 }
 
 /// Everything the layers of one platform are made from.
@@ -260,7 +273,7 @@ fn from_cache(
 }
 
 /// Packages, rules, guest, hardening and database, in the order of the design; cut into layers. With
-/// them the programs that lost their set-id bits.
+/// them the programs that lost their set-id bits, and what should be known of the image.
 fn assemble(
     recipe: &Recipe,
     lock: &Lock,
@@ -268,7 +281,7 @@ fn assemble(
     sources: &[PackageSource],
     platform: Platform,
     context: &Context<'_>,
-) -> Result<(Layers, Vec<String>), BuildError> {
+) -> Result<(Layers, Vec<String>, Vec<String>), BuildError> {
     let epoch = context.epoch;
     let filters = filters(recipe);
     let mut unpacked = unpack::unpack(locked, recipe, &filters, context.fetcher, context.reporter)?;
@@ -307,7 +320,8 @@ fn assemble(
             }
         }
     }
-    // Without a profile the packages are installed as they are, and nothing else is done.
+    // Without a profile the packages are installed as they are; what the recipe adds is judged below
+    // like that of any image.
     let unprivileged = match recipe.profile {
         Some(_) => harden::mend(&mut setup, &recipe.hardening)?,
         None => Vec::new(),
@@ -315,10 +329,10 @@ fn assemble(
     setup::dpkg::write_database(&mut setup)?;
     let data = config::file_data(recipe, &data, platform);
     guest::place_content(&mut setup, &recipe.content, &data)?;
-    harden::check(setup.tree, &packages, &recipe.hardening)?;
+    let notes = harden::check(setup.tree, &packages, recipe)?;
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
     let layers = segments::cut(&tree, &packages, &unpack::digests(locked), &assigned, epoch);
-    Ok((layers, unprivileged))
+    Ok((layers, unprivileged, notes))
 }
 
 fn layer_key(input: &LayerInput, compression: Compression) -> Digest {

@@ -198,6 +198,7 @@ mod tests {
             architecture: "all".to_owned(),
             control: Control::default(),
             paths: Vec::new(),
+            published: true,
         }
     }
 

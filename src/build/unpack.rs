@@ -111,9 +111,21 @@ fn unpack_one(
             architecture: locked.architecture.clone(),
             control,
             paths,
+            published: is_published(locked, recipe),
         },
         entries,
     })
+}
+
+/// Whether a package is from the distribution's archive, not from a repository or directory that the
+/// recipe adds: those can be a team's own.
+fn is_published(locked: &LockedPackage, recipe: &Recipe) -> bool {
+    let debian = &recipe.debian;
+    let repositories = debian.repositories.iter().map(|one| &one.name);
+    let directories = debian.local.iter().map(|one| &one.name);
+    !repositories
+        .chain(directories)
+        .any(|name| name.as_str() == locked.repository)
 }
 
 fn rewound(mut file: File, locked: &LockedPackage) -> Result<File, BuildError> {

@@ -36,6 +36,14 @@ pub struct Contract {
     /// a volume, where the root file system is read-only.
     #[serde(default)]
     pub writable: Vec<String>,
+    /// The mode of the TLS client's private key, in octal; other keys are their owner's alone.
+    #[serde(default = "private")]
+    pub client_key_mode: String,
+}
+
+/// The mode of images that say nothing.
+fn private() -> String {
+    "0600".to_owned()
 }
 
 /// The container engine inside an image.

@@ -130,5 +130,6 @@ pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Opt
         privileges: Privileges { privileged: true },
         read_only: recipe.hardening.read_only,
         writable: writable(recipe),
+        client_key_mode: recipe.tls.client_key_mode().to_owned(),
     })
 }

@@ -1,21 +1,25 @@
-//! The modes of packages' files: set-id bits and writing by everybody. dpkg is told of each change,
-//! so that an upgrade keeps to it (dpkg-statoverride(1)).
+//! The modes of packages' files: set-id bits, writing by everybody, and reading of what the recipe
+//! calls a secret. dpkg is told of each change, so that an upgrade keeps to it
+//! (dpkg-statoverride(1)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::recipe::Hardening;
 use crate::setup::divert::shipped_name;
 use crate::setup::{Package, Setup};
-use crate::tree::{Kind, Node, Owner, Tree, TreePath};
+use crate::tree::{Kind, Node, Owner, TreePath};
 
 use super::HardenError;
+use super::named::named;
 
 /// The set-user-id and set-group-id bits.
-const SET_ID: u32 = 0o6000;
+pub(super) const SET_ID: u32 = 0o6000;
 /// The sticky bit.
 const STICKY: u32 = 0o1000;
 /// Writing by everybody.
 const OTHERS_WRITE: u32 = 0o002;
+/// Everything that everybody may do.
+pub(super) const OTHERS: u32 = 0o007;
 /// dpkg's record: user, group, mode and path on a line.
 const OVERRIDES: &str = "var/lib/dpkg/statoverride";
 /// What these changes are called in messages.
@@ -28,7 +32,8 @@ const RULE: &str = "hardening";
 /// When the package manager's record cannot be written.
 pub fn mend(setup: &mut Setup<'_>, hardening: &Hardening) -> Result<Vec<String>, HardenError> {
     setup.rule = RULE;
-    let kept = kept(setup.tree, hardening)?;
+    let kept = named(setup.tree, &hardening.setuid)?;
+    let secrets = named(setup.tree, &hardening.secrets)?;
     let mut changes: BTreeMap<TreePath, u32> = BTreeMap::new();
     let mut lost = Vec::new();
     for (path, placed) in setup.tree.iter() {
@@ -36,7 +41,12 @@ pub fn mend(setup: &mut Setup<'_>, hardening: &Hardening) -> Result<Vec<String>,
             continue;
         };
         let mode = placed.node.meta.mode;
-        let mended = mended(&placed.node, kept.contains(path), hardening.world_writable);
+        let asked = Asked {
+            keeps_bits: kept.contains(path),
+            world_writable: hardening.world_writable,
+            secret: secrets.contains(path),
+        };
+        let mended = mended(&placed.node, asked);
         if mode != mended {
             changes.insert(path.clone(), mended);
         }
@@ -53,35 +63,34 @@ pub fn mend(setup: &mut Setup<'_>, hardening: &Hardening) -> Result<Vec<String>,
     Ok(lost)
 }
 
-/// The paths that keep their bits, where they really are.
-fn kept(tree: &Tree, hardening: &Hardening) -> Result<BTreeSet<TreePath>, HardenError> {
-    hardening
-        .setuid
-        .iter()
-        .map(|path| {
-            let path = TreePath::parse(path.as_str()).map_err(crate::tree::TreeError::from)?;
-            Ok(tree.locate(&path)?)
-        })
-        .collect()
+/// What the recipe says of an entry.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    keeps_bits: bool,
+    world_writable: bool,
+    secret: bool,
 }
 
 /// The mode an entry gets. Directories keep a set-group-id bit, which hands on their group and
 /// gives nobody a privilege.
-fn mended(node: &Node, keeps_bits: bool, world_writable: bool) -> u32 {
+fn mended(node: &Node, asked: Asked) -> u32 {
     let mut mode = node.meta.mode;
     match node.kind {
         Kind::Symlink(_) => return mode,
         Kind::Directory => {
-            if mode & OTHERS_WRITE != 0 && !world_writable {
+            if mode & OTHERS_WRITE != 0 && !asked.world_writable {
                 mode |= STICKY;
             }
         }
         _ => {
-            if !keeps_bits {
+            if !asked.keeps_bits {
                 mode &= !SET_ID;
             }
-            if !world_writable {
+            if !asked.world_writable {
                 mode &= !OTHERS_WRITE;
+            }
+            if asked.secret {
+                mode &= !OTHERS;
             }
         }
     }
@@ -155,7 +164,7 @@ mod tests {
     #[test]
     fn bits_and_open_doors_go_and_what_they_do_not_concern_stays() {
         let file = || Kind::File("x".into());
-        for (kind, mode, keeps, world, wanted) in [
+        for (kind, mode, keeps_bits, world_writable, wanted) in [
             (file(), 0o4755, false, false, 0o755),
             (file(), 0o4755, true, false, 0o4755),
             (file(), 0o2755, false, true, 0o755),
@@ -170,7 +179,21 @@ mod tests {
                 kind: kind.clone(),
                 meta: Meta::root(mode, 0),
             };
-            assert_eq!(mended(&node, keeps, world), wanted, "{kind:?} {mode:o}");
+            let asked = Asked {
+                keeps_bits,
+                world_writable,
+                secret: false,
+            };
+            assert_eq!(mended(&node, asked), wanted, "{kind:?} {mode:o}");
+            let secret = Asked {
+                secret: true,
+                ..asked
+            };
+            let private = match kind {
+                Kind::File(_) => wanted & !0o007,
+                _ => wanted,
+            };
+            assert_eq!(mended(&node, secret), private, "{kind:?} {mode:o}");
         }
     }
 }

@@ -4,15 +4,24 @@
 //! Each judgement is one file and one line in [`CHECKS`].
 
 mod accounts;
+mod armour;
 mod mend;
+mod named;
 mod secrets;
+mod set_id;
 mod world_writable;
 
-use crate::recipe::Hardening;
-use crate::setup::Package;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::recipe::{Hardening, Recipe};
+use crate::setup::divert::diverted;
+use crate::setup::{Package, dpkg};
 use crate::tree::{Owner, Placed, Tree, TreeError, TreePath};
 
 pub use mend::mend;
+
+/// What is made of packages' own files: dpkg's database and debconf's.
+const DATABASES: [&str; 2] = ["var/lib/dpkg/", "var/cache/debconf/"];
 
 /// Why an image is not built.
 #[derive(Debug, thiserror::Error)]
@@ -40,21 +49,77 @@ pub enum HardenError {
 struct Subject<'a> {
     tree: &'a Tree,
     packages: &'a [Package],
+    recipe: &'a Recipe,
     hardening: &'a Hardening,
+    /// What the recipe's `[[file]]` tables are about, where it really is: they can give a package's
+    /// directory another mode.
+    changed: BTreeSet<TreePath>,
+    /// Packages' files that the recipe's stand in the place of, with the names packages have.
+    diverted: BTreeMap<TreePath, String>,
+    /// The packages by the names of their info files.
+    control_files: BTreeMap<String, &'a Package>,
 }
 
-impl Subject<'_> {
-    /// Whose entry it is, for messages.
-    fn owner(&self, placed: &Placed) -> String {
-        match placed.owner {
-            Owner::Package(number) => self
-                .packages
-                .get(number)
-                .map_or_else(String::new, |package| {
-                    format!(" of package {}", package.name)
-                }),
-            Owner::Generated => String::new(),
+/// Who brings the content of an entry.
+enum Origin<'a> {
+    /// The recipe, or the program for it.
+    Own,
+    /// A package, where it can be told which.
+    Package(Option<&'a Package>),
+}
+
+impl<'a> Subject<'a> {
+    fn new(
+        tree: &'a Tree,
+        packages: &'a [Package],
+        recipe: &'a Recipe,
+    ) -> Result<Self, HardenError> {
+        let changed = recipe
+            .content
+            .files
+            .keys()
+            .map(|path| {
+                let path = TreePath::parse(path.as_str())?;
+                // A link of the recipe may lead in a circle.
+                tree.follow(&path).or_else(|_| tree.locate(&path))
+            })
+            .collect::<Result<_, TreeError>>()?;
+        let control_files = packages
+            .iter()
+            .map(|package| (package.info_name(), package));
+        Ok(Self {
+            tree,
+            packages,
+            recipe,
+            hardening: &recipe.hardening,
+            changed,
+            diverted: diverted(tree)?,
+            control_files: control_files.collect(),
+        })
+    }
+
+    /// Whether the mode of an entry is the image's doing. Packages have been mended where there is
+    /// a profile; without one they are installed as they are.
+    fn answers_for(&self, path: &TreePath, placed: &Placed) -> bool {
+        self.recipe.profile.is_some()
+            || (placed.owner == Owner::Generated && !self.diverted.contains_key(path))
+            || self.changed.contains(path)
+    }
+
+    /// Who brings an entry. Databases are made of packages' own files.
+    fn origin(&self, path: &TreePath, placed: &Placed) -> Origin<'a> {
+        if let Owner::Package(number) = placed.owner {
+            return Origin::Package(self.packages.get(number));
         }
+        if let Some(name) = self.diverted.get(path) {
+            let ships = |package: &&Package| package.paths.contains(name);
+            return Origin::Package(self.packages.iter().find(ships));
+        }
+        if DATABASES.iter().any(|top| path.as_str().starts_with(top)) {
+            let owner = dpkg::control_file_of(path.as_str());
+            return Origin::Package(owner.and_then(|owner| self.control_files.get(owner).copied()));
+        }
+        Origin::Own
     }
 }
 
@@ -67,18 +132,24 @@ struct Check {
 }
 
 /// Every judgement, in the order of its messages.
-const CHECKS: [Check; 3] = [world_writable::CHECK, accounts::CHECK, secrets::CHECK];
+const CHECKS: [Check; 4] = [
+    set_id::CHECK,
+    world_writable::CHECK,
+    accounts::CHECK,
+    secrets::CHECK,
+];
 
-/// Judges the finished tree.
+/// Judges the finished tree and the texts of the image's configuration. Returns what should be
+/// known although the image is built.
 ///
 /// # Errors
-/// [`HardenError::Findings`] with everything that is against `hardening`.
-pub fn check(tree: &Tree, packages: &[Package], hardening: &Hardening) -> Result<(), HardenError> {
-    let subject = Subject {
-        tree,
-        packages,
-        hardening,
-    };
+/// [`HardenError::Findings`] with everything that is against the recipe's hardening.
+pub fn check(
+    tree: &Tree,
+    packages: &[Package],
+    recipe: &Recipe,
+) -> Result<Vec<String>, HardenError> {
+    let subject = Subject::new(tree, packages, recipe)?;
     let mut findings = Vec::new();
     for check in CHECKS {
         let found = (check.run)(&subject)?;
@@ -90,7 +161,7 @@ pub fn check(tree: &Tree, packages: &[Package], hardening: &Hardening) -> Result
         );
     }
     if findings.is_empty() {
-        Ok(())
+        named::unknown(tree, subject.hardening)
     } else {
         Err(HardenError::Findings(findings))
     }

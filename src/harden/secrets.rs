@@ -1,13 +1,15 @@
-//! No private key and no credential in any file, whoever brings it.
-
-use std::collections::BTreeSet;
+//! No private key and no credential in any file that is not public anyway, nor in the texts of the
+//! image's configuration.
 
 use rayon::prelude::*;
 use serde_json::Value;
 
-use crate::tree::{Kind, Owner, Placed, TreePath};
+use crate::tree::{Content, Kind, Placed, TreePath};
 
-use super::{Check, HardenError, Subject};
+use super::armour::{private_key, private_key_anywhere};
+use super::mend::OTHERS;
+use super::named::named;
+use super::{Check, HardenError, Origin, Subject};
 
 pub(super) const CHECK: Check = Check {
     key: "secrets",
@@ -17,57 +19,97 @@ pub(super) const CHECK: Check = Check {
 /// Keys and credentials have a few kilobytes; what is larger is a program or an archive, and those
 /// have the same words in them without holding one.
 const SIZE_LIMIT: u64 = 1 << 20;
+/// How programs begin (elf(5)).
+const ELF: &[u8; 4] = b"\x7fELF";
 
 fn run(subject: &Subject<'_>) -> Result<Vec<String>, HardenError> {
-    let allowed: BTreeSet<TreePath> = subject
-        .hardening
-        .secrets
-        .iter()
-        .map(|path| {
-            let path = TreePath::parse(path.as_str()).map_err(crate::tree::TreeError::from)?;
-            Ok(subject.tree.follow(&path)?)
-        })
-        .collect::<Result<_, HardenError>>()?;
+    let allowed = named(subject.tree, &subject.hardening.secrets)?;
     let entries: Vec<(&TreePath, &Placed)> = subject.tree.iter().collect();
     let findings = entries
         .into_par_iter()
         .map(|(path, placed)| {
-            let Some(what) = secret_in(path, placed)? else {
+            let Kind::File(content) = &placed.node.kind else {
                 return Ok(None);
             };
-            let owner = subject.owner(placed);
-            let everybody = placed.node.meta.mode & 0o007 != 0;
-            Ok(match (allowed.contains(path), everybody) {
-                (false, _) => Some(format!(
-                    "{path}{owner} holds {what}, which everyone who can pull the image can read: take it out and mount it at run time, or name it in `secrets`"
-                )),
-                (true, true) => Some(format!(
-                    "{path}{owner} holds {what} and everybody in the image may read it: make its mode {:04o}",
-                    placed.node.meta.mode & !0o007
-                )),
-                (true, false) => None,
-            })
+            let origin = subject.origin(path, placed);
+            if let Origin::Package(Some(package)) = origin
+                && package.published
+            {
+                return Ok(None);
+            }
+            let own = matches!(origin, Origin::Own);
+            let mode = placed.node.meta.mode;
+            // A package's files have been mended, or are as it has them.
+            if allowed.contains(path) && (!own || mode & OTHERS == 0) {
+                return Ok(None);
+            }
+            let Some(what) = secret_in(path, content, own)? else {
+                return Ok(None);
+            };
+            let (owner, remedy) = match origin {
+                Origin::Own => (String::new(), "take it out and mount it at run time"),
+                Origin::Package(package) => (
+                    package.map_or_else(String::new, |package| {
+                        format!(" of package {}", package.name)
+                    }),
+                    "leave it out with `exclude-paths`",
+                ),
+            };
+            Ok(Some(if allowed.contains(path) {
+                format!(
+                    "{path} holds {what} and everybody in the image may read it: make its mode {:04o}",
+                    mode & !OTHERS
+                )
+            } else {
+                format!(
+                    "{path}{owner} holds {what}, which everyone who can pull the image can read: {remedy}, or name it in `secrets`"
+                )
+            }))
         })
         .collect::<Result<Vec<_>, HardenError>>()?;
-    Ok(findings.into_iter().flatten().collect())
+    Ok(findings
+        .into_iter()
+        .flatten()
+        .chain(texts(subject))
+        .collect())
 }
 
-/// What secret an entry holds.
-fn secret_in(path: &TreePath, placed: &Placed) -> Result<Option<&'static str>, HardenError> {
-    let Kind::File(content) = &placed.node.kind else {
-        return Ok(None);
-    };
+/// What the image's configuration says for everybody to read.
+fn texts(subject: &Subject<'_>) -> Vec<String> {
+    let recipe = subject.recipe;
+    [("env", &recipe.env), ("labels", &recipe.labels)]
+        .into_iter()
+        .flat_map(|(table, texts)| texts.iter().map(move |(name, text)| (table, name, text)))
+        .filter_map(|(table, name, text)| {
+            let what = secret(name, text, true)?;
+            Some(format!(
+                "[{table}] `{name}` holds {what}, which everyone who can pull the image can read: give it at run time"
+            ))
+        })
+        .collect()
+}
+
+/// What secret a file holds; `own` says that it is not a package's.
+fn secret_in(
+    path: &TreePath,
+    content: &Content,
+    own: bool,
+) -> Result<Option<&'static str>, HardenError> {
     if content.is_empty() || content.len() > SIZE_LIMIT {
         return Ok(None);
     }
-    let bytes = content.read().map_err(|source| HardenError::Read {
+    let fail = |source| HardenError::Read {
         path: path.clone(),
         source,
-    })?;
-    if bytes.starts_with(b"\x7fELF") {
-        return Ok(None);
+    };
+    let mut start = [0; ELF.len()];
+    if content.len() >= start.len() as u64 {
+        content.read_exact_at(&mut start, 0).map_err(fail)?;
+        if start == *ELF {
+            return Ok(None);
+        }
     }
-    let own = placed.owner == Owner::Generated;
+    let bytes = content.read().map_err(fail)?;
     Ok(bytes
         .utf8_chunks()
         .find_map(|chunk| secret(path.as_str(), chunk.valid(), own)))
@@ -75,7 +117,12 @@ fn secret_in(path: &TreePath, placed: &Placed) -> Result<Option<&'static str>, H
 
 /// What secret a text holds at `path`; `own` says that it is not a package's.
 fn secret(path: &str, text: &str, own: bool) -> Option<&'static str> {
-    if text.contains("PRIVATE KEY") && private_key(text) {
+    let key = if own {
+        private_key_anywhere
+    } else {
+        private_key
+    };
+    if key(text) {
         return Some("a private key");
     }
     if text.starts_with("PuTTY-User-Key-File-") && text.contains("Private-Lines:") {
@@ -85,27 +132,6 @@ fn secret(path: &str, text: &str, own: bool) -> Option<&'static str> {
         return Some("credentials");
     }
     (own && password_in_address(text)).then_some("an address with a password")
-}
-
-/// Whether a text has an armoured private key: header, data and footer on lines of their own (RFC
-/// 7468; OpenPGP and OpenSSH alike). Programs and manuals have the header alone.
-fn private_key(text: &str) -> bool {
-    let mut lines = text.lines().map(str::trim);
-    while let Some(line) = lines.next() {
-        let begins = line.starts_with("-----BEGIN ")
-            && line.ends_with("-----")
-            && line.contains("PRIVATE KEY");
-        if !begins {
-            continue;
-        }
-        // RFC 1421 and OpenPGP headers before the data: `Proc-Type: 4,ENCRYPTED`.
-        let data = lines.find(|line| !line.is_empty() && !line.contains(": "));
-        let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-        if data.is_some_and(|data| data.len() >= 16 && data.chars().all(base64)) {
-            return true;
-        }
-    }
-    false
 }
 
 /// Files that clients keep credentials in, by their names, with one in them.
@@ -168,39 +194,6 @@ fn password_in_address(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const BODY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg";
-
-    #[test]
-    fn keys_are_known_by_their_armour_and_data() {
-        for kind in [
-            "PRIVATE KEY",
-            "EC PRIVATE KEY",
-            "OPENSSH PRIVATE KEY",
-            "ENCRYPTED PRIVATE KEY",
-            "PGP PRIVATE KEY BLOCK",
-        ] {
-            let key = format!("text\n-----BEGIN {kind}-----\n{BODY}\n-----END {kind}-----\n");
-            assert_eq!(
-                secret("etc/x", &key, false),
-                Some("a private key"),
-                "{kind}"
-            );
-        }
-        let headers = format!(
-            "-----BEGIN RSA PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\nDEK-Info: AES-256-CBC,00\r\n\r\n{BODY}\r\n"
-        );
-        assert!(private_key(&headers));
-        for harmless in [
-            "-----BEGIN PRIVATE KEY-----",
-            "looks for -----BEGIN PRIVATE KEY----- lines\nand more words there\n",
-            "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
-        ] {
-            assert_eq!(secret("etc/x", harmless, true), None, "{harmless}");
-        }
-        let public = format!("-----BEGIN CERTIFICATE-----\n{BODY}\n-----END CERTIFICATE-----\n");
-        assert_eq!(secret("etc/x", &public, true), None);
-    }
 
     #[test]
     fn credentials_are_known_by_the_files_that_clients_keep_them_in() {

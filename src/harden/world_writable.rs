@@ -1,6 +1,6 @@
 //! Nothing that everybody may write, but directories with the sticky bit (chmod(1)).
 
-use crate::tree::{Kind, Node, Owner};
+use crate::tree::{Kind, Node};
 
 use super::{Check, HardenError, Subject};
 
@@ -13,12 +13,11 @@ fn run(subject: &Subject<'_>) -> Result<Vec<String>, HardenError> {
     if subject.hardening.world_writable {
         return Ok(Vec::new());
     }
-    // Packages have been mended where the image is hardened at all.
-    let own = subject
+    let found = subject
         .tree
         .iter()
-        .filter(|(_, placed)| placed.owner == Owner::Generated && open(&placed.node));
-    Ok(own
+        .filter(|(path, placed)| open(&placed.node) && subject.answers_for(path, placed));
+    Ok(found
         .map(|(path, placed)| {
             let mode = placed.node.meta.mode;
             let remedy = match placed.node.kind {

@@ -1,6 +1,7 @@
 //! Reading a recipe: the file, what it extends and the keys it names, all below one root.
 
 mod check;
+mod conflicts;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -256,6 +257,7 @@ fn complete(
         .reduce(Merge::merge)
         .unwrap_or_default();
     let whole = |message: &str| RecipeError::whole(path, message);
+    conflicts::refuse(&raw).map_err(|message| whole(&message))?;
     if raw.schema.is_none() {
         return Err(whole("the first key must be `schema = 1`"));
     }
@@ -352,7 +354,7 @@ fn complete(
         acknowledged: raw.packages.acknowledge_scripts,
         init: raw.init.kind.unwrap_or(InitKind::Tini),
         iptables: raw.iptables.backend.unwrap_or(IptablesBackend::Legacy),
-        storage: raw.storage.finish(),
+        storage: raw.storage.finish().map_err(|message| whole(&message))?,
         engine_package: raw.engine.package.unwrap_or(EnginePackage::DockerIo),
         daemon,
         run: raw.run.finish().map_err(|message| whole(&message))?,

@@ -32,8 +32,8 @@ pub use model::{
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
 pub use settings::{
-    AddressPool, Hardening, Health, KeyMode, Listen, Network, OpenFiles, Percent, Run, SearchPath,
-    SizeText, Storage, SubjectName, Subnet, Tls, Umask,
+    AddressPool, DataSize, Hardening, Health, KeyMode, Listen, Network, OpenFiles, Percent, Run,
+    SearchPath, SizeText, Storage, SubjectName, Subnet, Tls, Umask,
 };
 pub use source::Source;
 pub use values::{

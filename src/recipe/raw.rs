@@ -56,7 +56,10 @@ pub(super) struct RawRecipe {
     /// How an engine knows that the daemon can be used.
     pub health: RawHealth,
     /// What the image is closed against. Each setting has its reason; a key of `[engine.daemon]`,
-    /// a mounted `/etc/docker/daemon.json` and an argument of the daemon win over it.
+    /// a mounted `/etc/docker/daemon.json` and an argument of the daemon win over it. Without a
+    /// profile packages are installed as they are: `setuid` and `world-writable` then judge what
+    /// the recipe adds, `lock-accounts`, `secrets` and `path` hold as in any image, and the other
+    /// keys are of no consequence.
     pub hardening: RawHardening,
     /// Environment variables of the image.
     #[schemars(extend("default" = {}, "examples" = [{ "TZ": "UTC" }]))]

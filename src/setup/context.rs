@@ -49,6 +49,8 @@ pub struct Package {
     pub control: Control,
     /// The paths it ships, as it names them and in its order (for dpkg's file lists).
     pub paths: Vec<String>,
+    /// Whether it is the distribution's own, which everybody can download.
+    pub published: bool,
 }
 
 impl Package {

@@ -1,6 +1,8 @@
 //! Local diversions: a package's file kept beside the one that stands in its place, as
 //! `dpkg-divert --local --rename --add` leaves it.
 
+use std::collections::BTreeMap;
+
 use crate::tree::{Kind, Node, Tree, TreeError, TreePath};
 
 use super::context::Package;
@@ -62,6 +64,28 @@ pub fn divert(tree: &mut Tree, name: &str, at: &TreePath, mtime: i64) -> Result<
     tree.set(&record, node).map(|_| ())
 }
 
+/// What stands out of the way by a local diversion, and the name that its package has for it.
+pub fn diverted(tree: &Tree) -> Result<BTreeMap<TreePath, String>, TreeError> {
+    let record = TreePath::parse(RECORD)?;
+    let Some(content) = tree.file(&record) else {
+        return Ok(BTreeMap::new());
+    };
+    let bytes = content.read().map_err(|source| TreeError::Content {
+        path: record,
+        source,
+    })?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut diverted = BTreeMap::new();
+    for triple in lines.chunks_exact(3) {
+        if triple[2] == ":" {
+            let at = tree.locate(&TreePath::parse(triple[1])?)?;
+            diverted.insert(at, triple[0].to_owned());
+        }
+    }
+    Ok(diverted)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::tree::Meta;
@@ -95,6 +119,7 @@ mod tests {
             architecture: "all".to_owned(),
             control: crate::deb::archive::Control::default(),
             paths: vec!["/.".to_owned(), "/bin".to_owned(), "/bin/tool".to_owned()],
+            published: true,
         };
         let at = path("usr/bin/tool");
         assert_eq!(shipped_name(&tree, &package, &at), Some("/bin/tool"));
@@ -110,6 +135,10 @@ mod tests {
         assert_eq!(
             text(&tree, "var/lib/dpkg/diversions"),
             "/bin/tool\n/bin/tool.distrib\n:\n"
+        );
+        assert_eq!(
+            diverted(&tree).expect("a record"),
+            BTreeMap::from([(path("usr/bin/tool.distrib"), "/bin/tool".to_owned())])
         );
     }
 }

@@ -46,6 +46,12 @@ const FORGET_SOURCE: &str = include_str!("../../images/dpkg/forget-excluded.sh")
 /// The lists of the image itself need not be looked at: this is as old as they are.
 const FORGOTTEN: &str = "var/lib/dindimg/forgotten";
 
+/// Whose control file stands at `path` in the database, by the name of its info files.
+pub fn control_file_of(path: &str) -> Option<&str> {
+    let name = path.strip_prefix(ADMIN)?.strip_prefix("/info/")?;
+    name.rsplit_once('.').map(|(owner, _)| owner)
+}
+
 /// Writes the database for the installed packages.
 ///
 /// Runs after every rule, because conffiles are recorded with the digests they have in the tree.

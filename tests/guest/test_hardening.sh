@@ -24,6 +24,14 @@ a_start ''
 equals "$flags" '--userland-proxy=false --log-driver=local --log-opt=max-size=20m --log-opt=max-file=5 --default-ulimit=nofile=65536:524288 '
 it "the report names them"
 contains "$report_decisions" '"id":"hardening","choice":"userland-proxy false, log-driver local, log-opt max-size=20m, log-opt max-file=5, default-ulimit nofile=65536:524288"'
+it "one file of a container's log is not compressed: the engine would refuse to start any"
+cfg_log_max_file=1
+a_start ''
+contains "$flags" '--log-opt=max-file=1 --log-opt=compress=false'
+a_start '' --log-driver=json-file
+case $flags in *compress*) flags=bad ;; esac
+contains "$flags" '--log-opt=max-file=1 '
+cfg_log_max_file=5
 it "keys of the configuration file win: dockerd would refuse them beside a flag"
 daemon_json='{"log-driver":"local"}'
 a_start 'userland-proxy log-opts log-driver default-ulimits'

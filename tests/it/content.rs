@@ -432,7 +432,7 @@ fn accounts_and_authorities_of_a_recipe_work_on_a_real_engine() {
     let recipe = at("own.toml");
     fs::write(&recipe, DIND).expect("recipe");
 
-    let engine = engines::docker();
+    let engine = engines::docker_of_guests();
     let mut load = engine.command(env!("CARGO_BIN_EXE_dindimg"));
     load.env("DINDIMG_CACHE_DIR", kept("cache"))
         .arg("build")

@@ -6,6 +6,7 @@ mod certificates;
 mod choices;
 mod configuration;
 mod faults;
+mod hardening;
 mod network;
 mod pods;
 mod storage;
@@ -35,6 +36,9 @@ const NESTED: &str = "/t.tar";
 /// Seconds a daemon may take to get ready on a busy machine.
 const READY: &str = "120";
 
+/// Seconds a script inside may take on a busy machine.
+const SCRIPT: &str = "300";
+
 fn engine() -> &'static Engine {
     engines::docker_of_guests()
 }
@@ -56,10 +60,7 @@ fn image(image: &str) -> String {
     if let Some(name) = loaded.get(image) {
         return name.clone();
     }
-    let archive = built_image(image);
-    let said = engine().run(&["load", "--input", archive.to_str().expect("UTF-8")]);
-    let name = said.lines().last().and_then(|line| line.split_once(": "));
-    let name = name.expect("Loaded image: NAME").1.to_owned();
+    let name = engine().load(&built_image(image));
     loaded.insert(image.to_owned(), name.clone());
     name
 }
@@ -185,8 +186,10 @@ impl Guest {
         self
     }
 
+    /// A script inside, ended after [`SCRIPT`] seconds: one that waits for what never comes is a
+    /// failure, not a test that hangs.
     fn try_sh(&self, script: &str) -> Run {
-        docker(&["exec", &self.name, "sh", "-c", script])
+        docker(&["exec", &self.name, "timeout", SCRIPT, "sh", "-c", script])
     }
 
     /// What a script inside prints; it has to succeed.

@@ -332,6 +332,14 @@ impl Engine {
         command
     }
 
+    /// Loads the one image of an archive and returns its name.
+    pub fn load(&self, archive: &Path) -> String {
+        let said = self.run(&["load", "--input", archive.to_str().expect("UTF-8")]);
+        let name = said.lines().last().and_then(|line| line.split_once(": "));
+        let (_, name) = name.unwrap_or_else(|| panic!("no `Loaded image: NAME` in {said}"));
+        name.trim().to_owned()
+    }
+
     /// Runs the engine's client and returns its standard output; any failure is the test's.
     pub fn run(&self, args: &[&str]) -> String {
         let output = self

@@ -1,4 +1,5 @@
-//! What an image is closed against: looked for in its layers and tried on a real engine.
+//! What an image is closed against, looked for in its layers; `contract/hardening.rs` tries it on a
+//! real engine.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,9 +10,8 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use tar::EntryType;
 
+use crate::archive::{Deb, Package, Place};
 use crate::deb_builder::{Entry, deb, stanza, tar};
-use crate::engines::{self, Engine};
-use crate::peers::require;
 use crate::product::{Run, command, dindimg, kept};
 
 /// A private key that was made for this test and opens nothing.
@@ -255,6 +255,13 @@ fn what_is_planted_in_a_package_or_a_file_fails_the_build_by_name() {
             ],
         ),
         (
+            file("/srv/run", "x", "4755"),
+            [
+                "/srv/run gives whoever runs it the rights",
+                "[hardening] `setuid`",
+            ],
+        ),
+        (
             file("/srv/open", "x", "0666"),
             [
                 "everybody may write /srv/open",
@@ -281,6 +288,36 @@ fn what_is_planted_in_a_package_or_a_file_fails_the_build_by_name() {
         said.contains("/opt/x of package planted holds a private key"),
         "{said}"
     );
+    small(scratch.path(), "[hardening]\nsecrets = [\"/opt/x\"]\n").good();
+}
+
+#[test]
+fn a_key_in_a_package_of_the_distribution_is_public_and_one_in_a_teams_own_is_not() {
+    let place = Place::new();
+    let example = |version: &str| {
+        Deb::new("example", version).file("usr/share/example/test.key", KEY.as_bytes())
+    };
+    let shipped = Package::built(&example("1.0"));
+    place.publish(&place.suite("1.0").packages([shipped]));
+    let wanted = "include = [\"one\", \"example\"]";
+    place.packages("", wanted);
+    place.run(&["build", "t.toml"]).good();
+
+    fs::create_dir(place.at("own")).expect("directory");
+    fs::write(place.at("own/example.deb"), example("2.0").build()).expect("a package");
+    let own = "[[debian.local]]\nname = \"own\"\npath = \"own\"";
+    place.packages(own, wanted);
+    let said = place.run(&["build", "t.toml", "--update"]).failed(2);
+    let finding = "/usr/share/example/test.key of package example holds a private key";
+    assert!(
+        said.contains(finding) && said.contains("`exclude-paths`"),
+        "{said}"
+    );
+    place.packages(
+        own,
+        &format!("{wanted}\nexclude-paths = [\"/usr/share/example/*\"]"),
+    );
+    place.run(&["build", "t.toml"]).good();
 }
 
 #[test]
@@ -344,240 +381,4 @@ check = false
     let off = config(&layout("settings", recipe, "off"));
     assert!(off.exposed_ports.is_empty() && off.healthcheck.is_none());
     assert!(off.labels["io.dindimg.contract"].contains("\"ports\":[]"));
-}
-
-/// An image in the private engine, and containers of it; all goes with the value.
-struct Loaded<'a> {
-    engine: &'a Engine,
-    image: String,
-}
-
-impl<'a> Loaded<'a> {
-    fn new(engine: &'a Engine, variant: &str) -> Self {
-        let name = format!("localhost/dindimg-hardening:{variant}");
-        let archive = kept("hardening").join(format!("{variant}.tar"));
-        let output = format!("docker-archive:{}", archive.display());
-        let named = [
-            "--repository",
-            "localhost/dindimg-hardening",
-            "--tag",
-            variant,
-        ];
-        let variant = ["--variant", variant, "--output", &output];
-        build("engine", RECIPE, &[variant, named].concat());
-        engine.run(&["load", "--input", archive.to_str().expect("UTF-8")]);
-        Self {
-            engine,
-            image: name,
-        }
-    }
-
-    /// A ready daemon with the nested image `box`.
-    fn daemon(&self, name: &str, options: &[&str], arguments: &[&str]) -> Daemon<'a> {
-        let fixed = ["run", "--detach", "--privileged", "--name", name];
-        let run = [&fixed, options, &[&self.image], arguments].concat();
-        self.engine.run(&run);
-        let daemon = Daemon {
-            engine: self.engine,
-            name: name.to_owned(),
-        };
-        daemon.sh("dindctl ready --wait 60 || { dindctl report; exit 1; }");
-        let archive = kept("hardening").join("box.tar");
-        fs::write(&archive, box_image()).expect("archive written");
-        // Through its standard input: files cannot be copied into a directory in memory.
-        let import = self
-            .engine
-            .command("docker")
-            .args(["exec", "-i", name, "docker", "import", "-", "box"])
-            .stdin(fs::File::open(&archive).expect("archive"))
-            .output()
-            .expect("docker runs");
-        assert!(
-            import.status.success(),
-            "{}",
-            String::from_utf8_lossy(&import.stderr)
-        );
-        daemon
-    }
-}
-
-impl Drop for Loaded<'_> {
-    fn drop(&mut self) {
-        self.engine.run(&["image", "rm", "--force", &self.image]);
-    }
-}
-
-struct Daemon<'a> {
-    engine: &'a Engine,
-    name: String,
-}
-
-impl Daemon<'_> {
-    fn sh(&self, script: &str) -> String {
-        self.engine.run(&["exec", &self.name, "sh", "-ec", script])
-    }
-
-    fn hardening(&self) -> String {
-        self.sh("dindctl report | jq -c '.decisions[] | select(.id == \"hardening\")'")
-    }
-}
-
-impl Drop for Daemon<'_> {
-    fn drop(&mut self) {
-        self.engine.run(&["rm", "--force", "--volumes", &self.name]);
-    }
-}
-
-/// A root file system of busybox alone.
-fn box_image() -> Vec<u8> {
-    let busybox = require(&["busybox"], "busybox-static").expect("busybox");
-    let mut entries = vec![
-        Entry::directory("./"),
-        Entry::directory("./bin"),
-        Entry::file("./bin/busybox", fs::read(busybox).expect("busybox")).with_mode(0o755),
-    ];
-    for name in ["sh", "mkdir", "httpd", "cat", "grep", "wget", "true"] {
-        entries.push(Entry::symlink(format!("./bin/{name}"), "busybox"));
-    }
-    tar(&entries)
-}
-
-/// A nested container that answers on port 80.
-const SERVER: &str = "docker run -d --name web -p 8080:80 box sh -c 'mkdir /w; echo hello >/w/index.html; exec httpd -f -p 80 -h /w' >/dev/null
-for try in 1 2 3 4 5 6 7 8 9 10; do docker exec web grep -q :0050 /proc/net/tcp6 /proc/net/tcp && exit 0; sleep 0.2; done; exit 1";
-
-#[test]
-fn the_engine_is_hardened_and_works_as_before() {
-    let engine = engines::docker();
-    let loaded = Loaded::new(engine, "default");
-    let daemon = loaded.daemon("dindimg-hardened", &[], &[]);
-    assert!(
-        daemon
-            .hardening()
-            .contains("\"choice\":\"userland-proxy false, log-driver local"),
-        "{}",
-        daemon.hardening()
-    );
-    // dpkg has nothing to say of what was mended.
-    assert_eq!(
-        daemon.sh("dpkg --audit; dpkg -V; dpkg-statoverride --list /bin/su"),
-        "root root 755 /bin/su"
-    );
-
-    daemon.sh(SERVER);
-    let fetch =
-        |address: &str| daemon.sh(&format!("curl -fsS --max-time 10 http://{address}:8080/"));
-    for address in ["127.0.0.1", "localhost", "$(hostname -i)"] {
-        assert_eq!(fetch(address), "hello", "{address}");
-    }
-    // By way of the bridge and back, from another container, where a shell is the first process:
-    // that one takes no signal of `timeout`.
-    let hairpin = "gateway=$(ip -4 -o addr show docker0 | sed 's/.* inet //; s,/.*,,')
-        docker run --rm box sh -c \"busybox timeout 10 wget -qO- http://$gateway:8080/; :\"";
-    assert_eq!(daemon.sh(hairpin), "hello");
-    assert_eq!(daemon.sh("pgrep -c docker-proxy || :"), "0");
-
-    assert_eq!(
-        daemon.sh("docker inspect -f '{{.HostConfig.LogConfig.Type}} {{index .HostConfig.LogConfig.Config \"max-size\"}} {{index .HostConfig.LogConfig.Config \"max-file\"}}' web"),
-        "local 20m 5"
-    );
-    let limits = daemon.sh("docker run --rm box sh -c 'ulimit -S -n; ulimit -H -n'");
-    let asked = daemon.hardening();
-    let (soft, hard) = limits.split_once('\n').expect("two lines");
-    assert!(
-        asked.contains(&format!("nofile={soft}:{hard}")),
-        "{asked} {limits}"
-    );
-    assert_eq!(
-        daemon.sh("umask; echo $PATH"),
-        "0022\n/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    );
-}
-
-#[test]
-fn a_lower_limit_outside_an_argument_and_a_variable_win_over_the_recipe() {
-    let engine = engines::docker();
-    let loaded = Loaded::new(engine, "slim");
-    let script = "ulimit -n 4096; exec dockerd-entrypoint.sh --userland-proxy=true --log-driver=json-file --log-opt max-size=1m";
-    let options = ["--env", "DIND_LOG_MAX_FILE=2"];
-    let daemon = loaded.daemon("dindimg-arguments", &options, &["sh", "-c", script]);
-    let said = daemon.hardening();
-    assert!(said.contains("left to the arguments"), "{said}");
-    assert!(
-        said.contains("cannot be raised here beyond 4096") || said.contains("nofile=65536:524288"),
-        "{said}"
-    );
-    // A nested container starts whatever the limit outside.
-    let limit = daemon.sh("docker run --rm box sh -c 'ulimit -H -n'");
-    assert!(said.contains(&format!(":{limit}\"")), "{said} {limit}");
-    daemon.sh(SERVER);
-    assert_ne!(daemon.sh("pgrep -c docker-proxy || :"), "0");
-    assert_eq!(
-        daemon.sh("docker inspect -f '{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Config}}' web"),
-        "json-file map[max-file:2 max-size:1m]"
-    );
-}
-
-#[test]
-fn strict_keeps_users_containers_and_the_file_system_apart() {
-    let engine = engines::docker();
-    let loaded = Loaded::new(engine, "strict");
-    let mut smoke = engine.command(env!("CARGO_BIN_EXE_dindimg"));
-    smoke.env("DINDIMG_CACHE_DIR", kept("cache")).args([
-        "smoke",
-        &loaded.image,
-        "--engine",
-        "docker",
-    ]);
-    let smoked = Run::of(smoke.output().expect("the binary runs")).good();
-    assert!(smoked.stdout.contains("nested-run"), "{}", smoked.stdout);
-
-    let label = engine.run(&[
-        "inspect",
-        "-f",
-        "{{index .Config.Labels \"io.dindimg.contract\"}}",
-        &loaded.image,
-    ]);
-    let contract: Value = serde_json::from_str(&label).expect("JSON");
-    assert_eq!(contract["read-only"], true);
-    let paths: Vec<String> = contract["writable"]
-        .as_array()
-        .expect("paths")
-        .iter()
-        .map(|path| format!("--tmpfs={}", path.as_str().expect("text")))
-        .collect();
-    let options: Vec<&str> = ["--read-only"]
-        .into_iter()
-        .chain(paths.iter().map(String::as_str))
-        .collect();
-    let daemon = loaded.daemon("dindimg-strict", &options, &[]);
-    assert_eq!(
-        daemon.sh("touch /etc/x 2>/dev/null && echo written || echo refused"),
-        "refused"
-    );
-    assert_eq!(
-        engine.run(&["diff", "dindimg-strict"]),
-        "",
-        "nothing else is written"
-    );
-
-    let inside = daemon.sh(
-        "docker run --rm box sh -c 'cat /proc/self/uid_map; grep NoNewPrivs /proc/self/status'",
-    );
-    let words: Vec<&str> = inside.split_whitespace().collect();
-    assert_eq!(words, ["0", "165536", "65536", "NoNewPrivs:", "1"]);
-    daemon.sh(SERVER);
-    let reach = "address=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' web)
-        docker run --rm box sh -c \"busybox timeout 3 wget -qO- http://$address/ || echo unreachable\"";
-    assert_eq!(daemon.sh(reach), "unreachable");
-    // A network of their own is not concerned.
-    daemon.sh("docker network create own >/dev/null && docker network connect own web");
-    let joined = daemon.sh(
-        "docker run --rm --network own box sh -c 'busybox timeout 10 wget -qO- http://web/; :'",
-    );
-    assert_eq!(joined, "hello");
-    assert_eq!(
-        daemon.sh("docker run --rm --privileged box true 2>/dev/null && echo ran || echo refused"),
-        "refused"
-    );
 }

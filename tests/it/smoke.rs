@@ -138,13 +138,7 @@ struct Derived<'a> {
 impl<'a> Derived<'a> {
     fn new(private: &'a Engine, name: &'static str, changes: &[&str]) -> Self {
         let archive = built_image("bookworm");
-        let loaded = private.run(&["load", "--input", archive.to_str().expect("UTF-8")]);
-        let last = loaded.lines().last().expect("a line");
-        let base = last
-            .split_once(": ")
-            .expect("Loaded image: NAME")
-            .1
-            .to_owned();
+        let base = private.load(&archive);
         private.run(&["create", "--name", name, &base]);
         let changes = changes.iter().map(|change| format!("--change={change}"));
         let changes: Vec<String> = changes.collect();

@@ -108,6 +108,7 @@ fn patterns(texts: &[&str]) -> Vec<PathPattern> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::PathFilters;
 
     #[test]
     fn every_pattern_of_a_userland_is_one() {
@@ -119,6 +120,21 @@ mod tests {
             userland::SHELL_EXTRAS,
         ] {
             assert_eq!(patterns(texts).len(), texts.len());
+        }
+    }
+
+    #[test]
+    fn a_shell_without_extras_keeps_the_functions_it_is_made_of() {
+        let filters = PathFilters::new(patterns(userland::SHELL_EXTRAS), Vec::new());
+        for (path, left_out) in [
+            ("/usr/share/zsh/functions/Misc/colors", false),
+            ("/usr/share/fish/config.fish", false),
+            ("/usr/share/fish/functions/cd.fish", false),
+            ("/usr/share/zsh/vendor-completions/_docker", true),
+            ("/usr/share/fish/vendor_completions.d/docker.fish", true),
+            ("/usr/share/bash-completion/completions/docker", true),
+        ] {
+            assert_eq!(filters.skips(path, false), left_out, "{path}");
         }
     }
 }

@@ -111,13 +111,14 @@ pub(super) const USUAL_INCLUDE: &[&str] = &[
     "/usr/share/locale/locale.alias",
 ];
 
-/// The extras of shells, which images without `[hardening] shell-extras` lack: code that runs in
-/// interactive shells alone.
+/// The extras of shells, which images without `[hardening] shell-extras` lack: code of other
+/// packages that runs in interactive shells alone. What zsh and fish bring themselves they need.
 pub(super) const SHELL_EXTRAS: &[&str] = &[
     "/usr/share/bash-completion/*",
     "/etc/bash_completion.d/*",
-    "/usr/share/zsh/*",
-    "/usr/share/fish/*",
+    "/usr/share/zsh/vendor-completions/*",
+    "/usr/share/zsh/vendor-functions/*",
+    "/usr/share/fish/vendor_*",
     "/etc/skel/.*",
 ];
 

@@ -286,6 +286,31 @@ fn tables_that_contradict_each_other_are_named() {
             "[network]\ndns = [\"10.0.0.53\"]\n[engine.daemon]\ndns = [\"1.1.1.1\"]",
             "[engine.daemon] has `dns`, which [network] sets as well",
         ),
+        (
+            "[network]\nmtu = 1400\n[engine.daemon]\nmtu = 1300",
+            "[engine.daemon] has `mtu`, which [network] `mtu` sets as well",
+        ),
+        (
+            "[storage]\ndriver = \"vfs\"\n[engine.daemon]\nstorage-driver = \"overlay2\"",
+            "[engine.daemon] has `storage-driver`, which [storage] `driver` sets as well",
+        ),
+        (
+            "[hardening]\nlog-max-file = 3\n[env]\nDIND_LOG_MAX_FILE = \"2\"",
+            "[env] has `DIND_LOG_MAX_FILE`, which [hardening] `log-max-file` sets as well",
+        ),
+        (
+            "[env]\nDIND_TLS_PORT = \"12376\"",
+            "[env] has `DIND_TLS_PORT`, but [listen] `port` decides what the image declares",
+        ),
+        (
+            "[env]\nDIND_LISTEN = \"unix\"",
+            "[env] has `DIND_LISTEN`, but [listen] `tcp` decides",
+        ),
+        (
+            "[engine.daemon]\nhosts = [\"unix:///run/docker.sock\"]",
+            "[engine.daemon] has `hosts`, but [listen] `tcp` decides",
+        ),
+        ("[storage]\nsize = \"big\"", "`big` is not a size"),
         ("[run]\nstop-grace = 10", "make `stop-grace` less"),
         ("[storage]\ngc-disk = 100", "100 is no percentage"),
         ("[listen]\nport = 0", "r/a.toml:6:8"),
@@ -293,6 +318,18 @@ fn tables_that_contradict_each_other_are_named() {
     ] {
         let error = refusal(lines);
         assert!(error.contains(part), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn a_variable_or_a_key_of_the_daemon_alone_is_no_contradiction() {
+    for lines in [
+        "[env]\nDIND_MTU = \"1300\"\nDIND_STORAGE_SIZE = \"4G\"",
+        "[engine.daemon]\nmtu = 1300\nstorage-driver = \"vfs\"",
+        "[listen]\ntcp = \"off\"\n[engine.daemon]\nhosts = [\"unix:///run/docker.sock\"]",
+    ] {
+        let text = format!("{SMALL}{lines}\n").leak();
+        load_text(text).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

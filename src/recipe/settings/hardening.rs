@@ -24,14 +24,6 @@ const OPEN_FILES: OpenFiles = OpenFiles::Limits {
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Files of everybody readable, writable by their owner alone.
 const UMASK: &str = "0022";
-/// Programs that are of no use without the bit, and that no image has unless it asks for them.
-const SETUID: &[&str] = &[
-    "/usr/bin/fusermount3",
-    "/usr/bin/newgidmap",
-    "/usr/bin/newuidmap",
-    "/usr/bin/ssh-agent",
-    "/usr/bin/sudo",
-];
 
 /// `[hardening]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -65,9 +57,11 @@ pub(in crate::recipe) struct RawHardening {
     #[schemars(extend("default" = "65536:524288", "examples" = ["inherit"]))]
     pub nofile: Option<OpenFiles>,
     /// The programs of packages that keep their set-user-id and set-group-id bits; all others lose
-    /// them, because each is a way from any user to root. A name that no package ships is of no
-    /// consequence. What lost its bits is in the label `io.dindimg.build` and in dpkg's list of
-    /// overrides (dpkg-statoverride(1)), so that upgrades keep to it.
+    /// them, because each is a way from any user to root. The recipe's own files may have the bits
+    /// if they are named here. Links are followed, and a program keeps its bits under every name.
+    /// A name that the image does not have is told when it is built. What lost its bits is in the
+    /// label `io.dindimg.build` and in dpkg's list of overrides (dpkg-statoverride(1)), so that
+    /// upgrades keep to it.
     #[schemars(extend(
         "default" = [
             "/usr/bin/fusermount3", "/usr/bin/newgidmap", "/usr/bin/newuidmap",
@@ -86,7 +80,11 @@ pub(in crate::recipe) struct RawHardening {
     #[schemars(extend("default" = true))]
     pub lock_accounts: Option<bool>,
     /// The files that may hold a private key or a credential. Whoever pulls an image has them, so
-    /// any other fails the build. Those named must not be readable by everybody.
+    /// any other fails the build, and so does one in `[env]` or `[labels]`. Packages of the
+    /// distribution may have any, such as the examples that come with tests: everybody can download
+    /// those. Packages of `[[debian.local]]` and `[[debian.repository]]` are judged, since they can
+    /// be a team's own. Those of a package that are named here lose the permissions of everybody,
+    /// as dpkg's list of overrides says too; the recipe's own must not have them.
     #[schemars(extend("default" = [], "examples" = [["/etc/ssl/private/test.key"]]))]
     pub secrets: Option<Vec<ImagePath>>,
     /// Where programs are looked for, `PATH` of the image unless `[env]` has one: fixed, absolute,
@@ -202,6 +200,18 @@ pub struct Hardening {
     pub shell_extras: bool,
 }
 
+impl Hardening {
+    /// The default of `setuid`: programs that are of no use without the bit, and that no image has
+    /// unless it asks for them.
+    pub const SETUID: [&str; 5] = [
+        "/usr/bin/fusermount3",
+        "/usr/bin/newgidmap",
+        "/usr/bin/newuidmap",
+        "/usr/bin/ssh-agent",
+        "/usr/bin/sudo",
+    ];
+}
+
 impl RawHardening {
     pub(in crate::recipe) fn finish(self) -> Result<Hardening, String> {
         let level = self.level.unwrap_or(HardeningLevel::Standard);
@@ -218,7 +228,7 @@ impl RawHardening {
             log_max_size: self.log_max_size.map_or_else(|| LOG_MAX_SIZE.parse(), Ok)?,
             log_max_file,
             nofile: self.nofile.unwrap_or(OPEN_FILES),
-            setuid: self.setuid.map_or_else(|| paths(SETUID), Ok)?,
+            setuid: self.setuid.map_or_else(|| paths(&Hardening::SETUID), Ok)?,
             world_writable: self.world_writable.unwrap_or(false),
             lock_accounts: self.lock_accounts.unwrap_or(true),
             secrets: self.secrets.unwrap_or_default(),

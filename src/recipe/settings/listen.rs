@@ -28,8 +28,9 @@ pub(in crate::recipe) struct RawListen {
     #[schemars(extend("default" = "0.0.0.0", "examples" = ["::"]))]
     pub address: Option<IpAddr>,
     /// Its port, which is also the only one that is exposed: clients such as GitLab's wait for
-    /// every exposed port. 2376 with `tls` and 2375 with `plain`. Variables `DIND_TLS_PORT` and
-    /// `DIND_PORT`.
+    /// every exposed port. 2376 with `tls` and 2375 with `plain`. With `off` nothing is exposed,
+    /// and it is the port of the TLS listener if `DIND_LISTEN=tcp` has one at run time. Variables
+    /// `DIND_TLS_PORT` and `DIND_PORT`.
     #[schemars(extend("examples" = [12376]))]
     pub port: Option<NonZeroU16>,
 }
@@ -53,15 +54,15 @@ pub struct Listen {
 impl RawListen {
     pub(in crate::recipe) fn finish(self) -> Listen {
         let tcp = self.tcp.unwrap_or(ListenTcp::Tls);
-        let port = |when: ListenTcp, usual: u16| {
-            let named = self.port.filter(|_| tcp == when);
+        let port = |plain: bool, usual: u16| {
+            let named = self.port.filter(|_| plain == (tcp == ListenTcp::Plain));
             named.map_or(usual, NonZeroU16::get)
         };
         Listen {
             tcp,
             address: self.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-            tls_port: port(ListenTcp::Tls, TLS_PORT),
-            port: port(ListenTcp::Plain, PLAIN_PORT),
+            tls_port: port(false, TLS_PORT),
+            port: port(true, PLAIN_PORT),
         }
     }
 }

@@ -26,7 +26,9 @@ pub use network::{AddressPool, Network};
 pub use run::Run;
 pub use storage::Storage;
 pub use tls::Tls;
-pub use values::{KeyMode, OpenFiles, Percent, SearchPath, SizeText, SubjectName, Subnet, Umask};
+pub use values::{
+    DataSize, KeyMode, OpenFiles, Percent, SearchPath, SizeText, SubjectName, Subnet, Umask,
+};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::merge::{Merge, merge_fields};
-use super::super::values::Word;
 use super::super::words::{StorageDriver, StorageFallback};
-use super::values::Percent;
+use super::values::{DataSize, Percent};
 
 /// Size of a loop file or tmpfs when the recipe names none.
 const SIZE: &str = "20G";
@@ -19,9 +18,9 @@ pub(in crate::recipe) struct RawStorage {
     /// `DIND_STORAGE` names the whole ladder.
     #[schemars(extend("default" = ["loop"], "examples" = [["loop", "fuse-overlayfs"]]))]
     pub fallback: Option<Vec<StorageFallback>>,
-    /// Size of the loop file or tmpfs. Variable `DIND_STORAGE_SIZE`.
+    /// Size of the loop file or tmpfs: a number and `K`, `M`, `G` or `T`. Variable `DIND_STORAGE_SIZE`.
     #[schemars(extend("default" = "20G", "examples" = ["40G"]))]
-    pub size: Option<Word>,
+    pub size: Option<DataSize>,
     /// The storage driver, and no other: nothing else is tried. `vfs` and `native` copy every
     /// layer and are used only where they are named. Variable `DIND_STORAGE`.
     #[schemars(extend("examples" = ["overlay2"]))]
@@ -51,7 +50,7 @@ pub struct Storage {
     /// What is tried when the data directory cannot hold an overlay.
     pub fallback: Vec<StorageFallback>,
     /// Size of a loop file or tmpfs.
-    pub size: String,
+    pub size: DataSize,
     /// The one driver, where the recipe names it.
     pub driver: Option<StorageDriver>,
     /// Percent of space from which on unused data is removed.
@@ -61,15 +60,13 @@ pub struct Storage {
 }
 
 impl RawStorage {
-    pub(in crate::recipe) fn finish(self) -> Storage {
-        Storage {
+    pub(in crate::recipe) fn finish(self) -> Result<Storage, String> {
+        Ok(Storage {
             fallback: self.fallback.unwrap_or_else(|| vec![StorageFallback::Loop]),
-            size: self
-                .size
-                .map_or_else(|| SIZE.to_owned(), |size| size.to_string()),
+            size: self.size.map_or_else(|| SIZE.parse(), Ok)?,
             driver: self.driver,
             gc_disk: self.gc_disk,
             gc_inodes: self.gc_inodes,
-        }
+        })
     }
 }

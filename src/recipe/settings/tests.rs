@@ -23,6 +23,9 @@ fn one_port_is_exposed_and_it_is_the_one_that_listens() {
     assert_eq!(exposed(json!({ "tcp": "off", "port": 4000 })), None);
     let listen = raw::<RawListen>(json!({ "port": 4000 })).finish();
     assert_eq!((listen.tls_port, listen.port), (4000, 2375));
+    // Kept for a listener that a variable opens.
+    let listen = raw::<RawListen>(json!({ "tcp": "off", "port": 4000 })).finish();
+    assert_eq!((listen.tls_port, listen.port), (4000, 2375));
 }
 
 #[test]

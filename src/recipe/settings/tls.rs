@@ -70,6 +70,17 @@ pub struct Tls {
     pub san: Vec<SubjectName>,
 }
 
+impl Tls {
+    /// The mode that the client's key gets, in octal.
+    pub fn client_key_mode(&self) -> &str {
+        match (&self.client_mode, self.client_group) {
+            (Some(mode), _) => mode.as_str(),
+            (None, Some(_)) => "0640",
+            (None, None) => "0600",
+        }
+    }
+}
+
 impl RawTls {
     pub(in crate::recipe) fn finish(self) -> Result<Tls, String> {
         let (days, renew_days) = (

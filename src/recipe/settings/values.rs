@@ -34,14 +34,30 @@ text_value! {
     }
 }
 
+/// A number in these digits alone: Rust's parsers take a sign as well.
+fn number(text: &str, radix: u32) -> Option<u32> {
+    let digits = text.chars().all(|c| c.is_digit(radix));
+    u32::from_str_radix(text, radix).ok().filter(|_| digits)
+}
+
+/// Three octal digits, with a leading zero or without, and what they say.
+fn permissions(text: &str) -> Option<(&str, u32)> {
+    let digits = text
+        .strip_prefix('0')
+        .filter(|rest| rest.len() == 3)
+        .unwrap_or(text);
+    let value = number(digits, 8).filter(|_| digits.len() == 3)?;
+    Some((digits, value))
+}
+
 text_value! {
     /// Permissions of a private key in octal: read and write for its owner, at most read for
     /// others.
     KeyMode, |text| {
-        let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
-        let mode = u32::from_str_radix(digits, 8).ok().filter(|_| digits.len() == 3);
-        match mode {
-            Some(mode) if mode & 0o400 != 0 && mode & 0o133 == 0 => Ok(format!("0{digits}")),
+        match permissions(text) {
+            Some((digits, mode)) if mode & 0o400 != 0 && mode & 0o133 == 0 => {
+                Ok(format!("0{digits}"))
+            }
             _ => Err(format!(
                 "`{text}` is not the mode of a key; write `0600`, `0640` for its group or `0644` for everybody"
             )),
@@ -52,9 +68,8 @@ text_value! {
 text_value! {
     /// A file mode creation mask in octal, `0022` (umask(2)). Permissions of the owner stay.
     Umask, |text| {
-        let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
-        match u32::from_str_radix(digits, 8).ok().filter(|_| digits.len() == 3) {
-            Some(mask) if mask & 0o700 == 0 => Ok(format!("0{digits}")),
+        match permissions(text) {
+            Some((digits, mask)) if mask & 0o700 == 0 => Ok(format!("0{digits}")),
             _ => Err(format!("`{text}` is not a umask; write `0022` or `0077`")),
         }
     }
@@ -63,12 +78,28 @@ text_value! {
 text_value! {
     /// A number of bytes as Docker's log options have it: a number and `k`, `m` or `g`.
     SizeText, |text| {
-        let number = text.strip_suffix(['k', 'm', 'g']).unwrap_or_default();
-        if !number.parse::<u32>().is_ok_and(|number| number > 0) || number.starts_with(['0', '+']) {
+        if !sized(text, &['k', 'm', 'g']) {
             return Err(format!("`{text}` is not a size; write `20m` (k, m or g)"));
         }
         Ok(text.to_owned())
     }
+}
+
+text_value! {
+    /// A number of bytes as truncate(1) and tmpfs(5) both have it: a number and `K`, `M`, `G` or
+    /// `T`, powers of 1024.
+    DataSize, |text| {
+        if !sized(text, &['K', 'M', 'G', 'T']) {
+            return Err(format!("`{text}` is not a size; write `20G` (K, M, G or T)"));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+/// Whether a text is a number above zero, without zeros before it, and one of `units`.
+fn sized(text: &str, units: &[char]) -> bool {
+    let digits = text.strip_suffix(units).unwrap_or_default();
+    !digits.starts_with('0') && number(digits, 10).is_some()
 }
 
 text_value! {
@@ -98,7 +129,7 @@ text_value! {
 /// The bits of an address and the length of a network's prefix.
 fn subnet(text: &str) -> Option<(u32, u32)> {
     let (address, length) = text.split_once('/')?;
-    let length: u32 = length.parse().ok()?;
+    let length = number(length, 10)?;
     let (bits, value) = match address.parse().ok()? {
         IpAddr::V4(address) => (32, u128::from(address.to_bits()) << 96),
         IpAddr::V6(address) => (128, address.to_bits()),
@@ -161,9 +192,9 @@ impl FromStr for OpenFiles {
         if text == "inherit" {
             return Ok(Self::Inherit);
         }
-        let number = |text: &str| text.parse::<u32>().ok().filter(|number| *number > 0);
+        let positive = |text: &str| number(text, 10).filter(|number| *number > 0);
         text.split_once(':')
-            .and_then(|(soft, hard)| Some((number(soft)?, number(hard)?)))
+            .and_then(|(soft, hard)| Some((positive(soft)?, positive(hard)?)))
             .filter(|(soft, hard)| soft <= hard)
             .map(|(soft, hard)| Self::Limits { soft, hard })
             .ok_or_else(|| {
@@ -227,12 +258,21 @@ mod tests {
         );
         judged::<KeyMode>(
             &["0600", "600", "0640", "0644", "0400"],
-            &["0755", "0660", "0060", "4600", "6", "rw", "00600"],
+            &["0755", "0660", "0060", "4600", "6", "rw", "00600", "+40"],
         );
-        judged::<Umask>(&["0022", "077", "0002"], &["0700", "22", "0099", "u=rwx"]);
+        judged::<Umask>(
+            &["0022", "077", "0002"],
+            &["0700", "22", "0099", "u=rwx", "+22", "0+22"],
+        );
         judged::<SizeText>(
             &["20m", "1g", "512k"],
             &["20", "m", "0m", "-1m", "1.5m", "+1m"],
+        );
+        judged::<DataSize>(
+            &["20G", "1T", "300M", "4096K"],
+            &[
+                "20", "20g", "20GB", "G", "0G", "1.5G", "-1G", "+1G", "50%", "20 G",
+            ],
         );
         judged::<SearchPath>(
             &["/usr/bin", "/usr/local/bin:/usr/bin"],
@@ -247,11 +287,14 @@ mod tests {
                 "10.0.0.0/0",
                 "x/8",
                 "fd00::1/64",
+                "10.200.0.0/+16",
             ],
         );
         judged::<OpenFiles>(
             &["inherit", "1024:524288", "5:5"],
-            &["1024", "2:1", "0:1", "a:b", "1:2:3", "infinity"],
+            &[
+                "1024", "2:1", "0:1", "a:b", "1:2:3", "infinity", "+1:2", "1:+2",
+            ],
         );
     }
 

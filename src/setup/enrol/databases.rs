@@ -285,7 +285,8 @@ impl Work {
         }
         if user.subordinate_ids {
             for file in [&mut self.files.subuid, &mut self.files.subgid] {
-                let line = ids::subordinate(file, name.as_str());
+                let line = ids::subordinate(file, name.as_str())
+                    .map_err(|message| (format!("[users.{name}]"), message))?;
                 file.push_str(&line);
             }
         }

@@ -23,8 +23,8 @@ pub(super) fn first(system: bool, free: impl Fn(u32) -> bool) -> Result<u32, Str
 const SUBORDINATE: (u64, u64) = (100_000, 65_536);
 
 /// The line that gives `user` the first range that none of `text` overlaps, as useradd(8) looks for
-/// it (subuid(5)).
-pub(super) fn subordinate(text: &str, user: &str) -> String {
+/// it (subuid(5)). The kernel's ids end with 32 bits.
+pub(super) fn subordinate(text: &str, user: &str) -> Result<String, String> {
     let mut taken: Vec<(u64, u64)> = text
         .lines()
         .filter_map(|line| {
@@ -37,13 +37,21 @@ pub(super) fn subordinate(text: &str, user: &str) -> String {
     taken.sort_unstable();
     let (first, count) = SUBORDINATE;
     let start = taken.into_iter().fold(first, |free, (start, end)| {
-        if free + count <= start || end <= free {
+        if free.saturating_add(count) <= start || end <= free {
             free
         } else {
             end
         }
     });
-    format!("{user}:{start}:{count}\n")
+    start
+        .checked_add(count)
+        .filter(|end| *end <= u64::from(u32::MAX))
+        .map(|_| format!("{user}:{start}:{count}\n"))
+        .ok_or_else(|| {
+            format!(
+                "no {count} subordinate ids in a row are free; give back a range of another user"
+            )
+        })
 }
 
 /// Says that `name` is not known, with the nearest name that is.
@@ -65,7 +73,7 @@ mod tests {
     fn ranges_of_subordinate_ids_follow_one_another() {
         let mut text = String::new();
         for user in ["a", "b"] {
-            text.push_str(&subordinate(&text, user));
+            text.push_str(&subordinate(&text, user).expect("free"));
         }
         assert_eq!(text, "a:100000:65536\nb:165536:65536\n");
     }
@@ -73,12 +81,27 @@ mod tests {
     #[test]
     fn a_range_fits_before_or_between_those_that_are_taken() {
         assert_eq!(
-            subordinate("dockremap:165536:65536\n", "a"),
-            "a:100000:65536\n"
+            subordinate("dockremap:165536:65536\n", "a").as_deref(),
+            Ok("a:100000:65536\n")
         );
         assert_eq!(
-            subordinate("dockremap:165536:65536\nx:100100:1\n", "a"),
-            "a:231072:65536\n"
+            subordinate("dockremap:165536:65536\nx:100100:1\n", "a").as_deref(),
+            Ok("a:231072:65536\n")
+        );
+    }
+
+    #[test]
+    fn ranges_end_where_ids_do() {
+        for taken in [
+            "x:0:4294967295\n",
+            "x:100000:4294801760\n",
+            "x:100000:18446744073709451615\n",
+        ] {
+            assert!(subordinate(taken, "a").is_err(), "{taken}");
+        }
+        assert_eq!(
+            subordinate("x:100000:4294801759\n", "a").as_deref(),
+            Ok("a:4294901759:65536\n")
         );
     }
 

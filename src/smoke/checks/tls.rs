@@ -25,6 +25,9 @@ const HOST: &str = "docker";
 const STRANGER_DIR: &str = "/dindimg-smoke";
 const STRANGER_CA: &str = "/dindimg-smoke/ca.pem";
 
+/// The client's key, whose mode the image declares.
+const CLIENT_KEY: &str = "/certs/client/key.pem";
+
 /// Lists mode and path of every private key below the certificate directory.
 const KEY_MODES: &str = "stat -c '%a %n' /certs/*/key.pem";
 
@@ -52,10 +55,10 @@ fn run(bench: &Bench<'_>) -> Ruling {
     }
     let modes = bench.inside(&["sh", "-c", KEY_MODES])?;
     let listing = modes.text();
-    let open = world_readable(&listing);
+    let open = open_keys(&listing, &bench.contract.client_key_mode);
     if !modes.status.success() || !open.is_empty() {
         return violated(format!(
-            "private keys are readable by everybody or absent: {} {}",
+            "private keys are readable by more than they should be or absent: {} {}",
             open.join(", "),
             modes.complaint()
         ));
@@ -134,13 +137,19 @@ fn listening(table: &str) -> Vec<u16> {
         .collect()
 }
 
-/// Files whose octal mode, first on their line, lets others read or write.
-fn world_readable(listing: &str) -> Vec<&str> {
+/// Keys whose octal mode, first on their line, lets others read or write; of the client's key one
+/// that lets more than `declared`.
+fn open_keys<'a>(listing: &'a str, declared: &str) -> Vec<&'a str> {
+    let octal = |text: &str| u32::from_str_radix(text, 8).ok();
     listing
         .lines()
         .filter(|line| {
-            let mode = line.split(' ').next().unwrap_or_default();
-            !u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o007 == 0)
+            let (mode, path) = line.split_once(' ').unwrap_or((line, ""));
+            let more = match path {
+                CLIENT_KEY => !octal(declared).unwrap_or(0o600),
+                _ => 0o007,
+            };
+            octal(mode).is_none_or(|mode| mode & more != 0)
         })
         .collect()
 }
@@ -159,12 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn modes_that_others_can_read_are_named() {
-        assert_eq!(
-            world_readable("600 /certs/ca/key.pem\n644 /certs/client/key.pem\n640 /x"),
-            ["644 /certs/client/key.pem"]
-        );
-        assert_eq!(world_readable("gibberish"), ["gibberish"]);
+    fn keys_that_others_can_read_are_named_and_the_clients_has_the_mode_it_declares() {
+        let keys = "600 /certs/ca/key.pem\n644 /certs/client/key.pem\n640 /certs/server/key.pem";
+        assert_eq!(open_keys(keys, "0600"), ["644 /certs/client/key.pem"]);
+        assert_eq!(open_keys(keys, "0640"), ["644 /certs/client/key.pem"]);
+        assert_eq!(open_keys(keys, "0644"), [""; 0]);
+        let server = "644 /certs/server/key.pem";
+        assert_eq!(open_keys(server, "0644"), [server]);
+        assert_eq!(open_keys("gibberish", "0644"), ["gibberish"]);
     }
 
     #[test]

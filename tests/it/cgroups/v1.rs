@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{LIB, holds, nested};
-use crate::engines::{self, Engine};
+use crate::engines;
 use crate::images::built_image;
 use crate::product::Run;
+use crate::smoke::in_turn;
 use crate::support::skipped;
 
 /// The options of `docker run`, and what the runtime then decides. Only with the host's tree
@@ -23,25 +24,19 @@ const MODES: [(&str, &str); 4] = [
     ),
 ];
 
-fn load(engine: &Engine) -> String {
-    let archive = built_image("bookworm");
-    let loaded = engine.run(&["load", "--input", archive.to_str().expect("UTF-8")]);
-    let line = loaded.lines().last().expect("a line");
-    line.split_once(": ")
-        .expect("Loaded image: NAME")
-        .1
-        .to_owned()
-}
-
 #[test]
 fn limits_hold_on_version_1_however_the_hierarchies_are_seen_and_nothing_is_left() {
     if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         skipped("control groups, version 1", "this host has version 2 only");
         return;
     }
+    in_turn(limits_hold);
+}
+
+fn limits_hold() {
     // A daemon of its own: what is left is looked for in all of its groups.
     let engine = engines::docker_fresh();
-    let image = load(&engine);
+    let image = engine.load(&built_image("bookworm"));
     // As systemd has it, so that what is mounted inside of the container could show outside.
     let mut share = engine.beside("mount");
     let share = share.args(["--make-rshared", "/sys/fs/cgroup"]).status();

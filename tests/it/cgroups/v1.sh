@@ -5,9 +5,9 @@
 # shellcheck source=tests/it/cgroups/lib.sh
 . "${test_file%/*}/lib.sh"
 
-# host_groups: every group of the host but those below the engine's own.
+# host_groups: every group of the host but those below the engine's own and podman's, which come and go beside it.
 host_groups() {
-  find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -type d -not -path '*/docker/*' -not -path '*/docker' | sort
+  find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -type d -not -path '*/docker/*' -not -path '*/docker' -not -path '*/libpod*' | sort
 }
 
 # nested_paths NAME NESTED: for each hierarchy of a nested container the place where cadvisor and kubelet look for its

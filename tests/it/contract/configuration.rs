@@ -60,7 +60,7 @@ fn a_file_changed_while_running_is_merged_again_on_hup() {
         assert_eq!(info(&guest)["Debug"], false);
         guest.sh(r#"echo '{"debug": true}' >/etc/docker/daemon.json"#);
         docker(&["kill", "--signal", "HUP", &guest.name]);
-        guest.sh("i=0; until [ \"$(docker info -f '{{.Debug}}')\" = true ]; do [ $i -lt 100 ]; i=$((i+1)); sleep 0.1; done");
+        guest.sh("i=0; until [ \"$(docker info -f '{{.Debug}}')\" = true ]; do [ $i -lt 100 ] || exit 1; i=$((i+1)); sleep 0.1; done");
         // What cannot be used changes nothing, and ends nothing.
         guest.sh(r#"echo '{"debgu": false}' >/etc/docker/daemon.json"#);
         docker(&["kill", "--signal", "HUP", &guest.name]);

@@ -19,11 +19,7 @@ impl Pod {
     /// Plays a pod whose `spec` has `@IMAGE` for the image and `@NESTED` for a volume with the
     /// nested image.
     fn play(spec: &str) -> Self {
-        let podman = engines::podman();
-        let archive = built_image(super::SUITE);
-        let said = podman.run(&["load", "--input", archive.to_str().expect("UTF-8")]);
-        let image = said.lines().last().and_then(|line| line.split_once(": "));
-        let image = image.expect("Loaded image: NAME").1.trim().to_owned();
+        let image = engines::podman().load(&built_image(super::SUITE));
         let name = unique("pod");
         let nested = format!(
             "{{name: nested, hostPath: {{path: {}, type: File}}}}",
@@ -40,6 +36,19 @@ impl Pod {
         assert_eq!(run.code, Some(0), "{text}\n{}{}", run.stdout, run.stderr);
         fs::remove_file(&file).expect("removed");
         pod
+    }
+
+    /// The volumes of its containers, which are its own: those of its `emptyDir` and of the image.
+    fn volumes(&self) -> Vec<String> {
+        let filter = format!("pod={}", self.name);
+        let containers = podman_run(&["ps", "--all", "--quiet", "--filter", &filter]).stdout;
+        let volumes = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}\n{{end}}{{end}}";
+        let named: Vec<&str> = ["inspect", "--format", volumes]
+            .into_iter()
+            .chain(containers.split_whitespace())
+            .collect();
+        let found = podman_run(&named).stdout;
+        found.split_whitespace().map(str::to_owned).collect()
     }
 
     fn exec(&self, container: &str, script: &str) -> Run {
@@ -76,8 +85,11 @@ impl Pod {
 
 impl Drop for Pod {
     fn drop(&mut self) {
+        let volumes = self.volumes();
         podman_run(&["pod", "rm", "--force", "--time", "1", &self.name]);
-        podman_run(&["volume", "prune", "--force"]);
+        for volume in &volumes {
+            podman_run(&["volume", "rm", volume]);
+        }
         podman_run(&["image", "rm", "--force", &self.image]);
     }
 }
@@ -112,7 +124,12 @@ fn the_pod_of_the_kata_guide_runs_on_memory_and_on_a_loop_file() {
         assert_eq!(pod.sh("dind", "docker info -f '{{.Driver}}'"), "overlay2");
         pod.sh("dind", &format!("docker load -qi {NESTED}"));
         assert_eq!(pod.sh("dind", "docker run --rm t echo kata"), "kata");
+        let volumes = pod.volumes();
+        assert!(!volumes.is_empty(), "what the image declares, at least");
         drop(pod);
+        let left = podman_run(&["volume", "ls", "--quiet"]).stdout;
+        let own = |name: &&str| volumes.iter().any(|volume| volume == name);
+        assert_eq!(left.lines().find(own), None);
 
         let pod = Pod::play(
             "  containers:

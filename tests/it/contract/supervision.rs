@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Guest, NESTED, Volume, docker, engine, run, run_with, unique};
+use super::{Guest, Volume, docker, engine, run, run_with, unique};
 use crate::product::kept;
 use crate::smoke::beside_others;
 
@@ -282,6 +282,5 @@ fn a_start_that_fails_is_tried_again_a_bounded_number_of_times() {
                 .trim(),
             "false"
         );
-        let _ = NESTED;
     });
 }

@@ -44,11 +44,7 @@ impl Disk {
         let _ = fs::remove_file(&record);
 
         let engine = engines::docker_fresh();
-        let loaded = engine.run(&["load", "--input", archive.to_str().expect("UTF-8")]);
-        let name = loaded
-            .lines()
-            .find_map(|line| line.strip_prefix("Loaded image: "));
-        engine.run(&["tag", name.expect("a name"), IMAGE]);
+        engine.run(&["tag", &engine.load(&archive), IMAGE]);
         let layers = engine.run(&[
             "image",
             "inspect",

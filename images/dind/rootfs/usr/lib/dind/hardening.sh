@@ -101,6 +101,10 @@ hardening_logs() {
   # Options of the arguments come later, and win.
   hardening_add log-opt "max-size=$cfg_log_max_size"
   hardening_add log-opt "max-file=$cfg_log_max_file"
+  # It compresses what is rotated away, and refuses to where no such file is kept.
+  if [ "$logs_driver" = local ] && [ "$cfg_log_max_file" -eq 1 ]; then
+    hardening_add log-opt compress=false
+  fi
 }
 
 # hardening_files: open files of nested containers. Only a capability of the host can raise a hard limit; without it
