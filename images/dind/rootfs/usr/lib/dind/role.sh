@@ -20,10 +20,10 @@ can_administer() {
 # can_mount: the capability, and a mount that is really made: seccomp and LSMs refuse it as well. Else the reason in
 # $cannot_mount.
 can_mount() {
-  cannot_mount='this container may not mount: a daemon of its own needs --privileged'
+  cannot_mount='this container may not mount: run it with --privileged for a daemon of its own'
   can_administer || return 1
   if ! mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null; then
-    cannot_mount="$cfg_run_dir cannot be made: a daemon of its own needs a tmpfs on /run when the root is read-only"
+    cannot_mount="$cfg_run_dir cannot be made: mount a tmpfs on /run when the root is read-only"
     return 1
   fi
   mount -t tmpfs -o size=4k tmpfs "$cfg_run_dir/mount-probe" 2>/dev/null || return 1
