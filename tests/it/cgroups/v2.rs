@@ -1,27 +1,27 @@
 //! Version 2, in a machine that has nothing else.
 
 use std::fs;
-use std::sync::OnceLock;
 
 use super::{LIB, holds, nested};
 use crate::vm::{Lab, Results, Scenario};
 
 macro_rules! scenario {
-    ($name:literal) => {
+    ($name:literal, $sentences:literal) => {
         Scenario {
             name: $name,
             script: include_str!(concat!($name, ".sh")),
+            sentences: $sentences,
         }
     };
 }
 
 /// Everything that is tried on one machine.
 const ALL: &[Scenario] = &[
-    scenario!("private"),
-    scenario!("host"),
-    scenario!("mounted"),
-    scenario!("parent"),
-    scenario!("refused"),
+    scenario!("private", 15),
+    scenario!("host", 15),
+    scenario!("mounted", 22),
+    scenario!("parent", 3),
+    scenario!("refused", 8),
 ];
 
 /// Mebibytes: two daemons, and what a nested container takes before it is killed.
@@ -45,51 +45,24 @@ fn run(kernel: &'static str, image: &'static str, scenarios: &[Scenario]) -> Res
     lab.run(scenarios, &files)
 }
 
-/// The machine that runs all scenarios, booted by the first test that asks.
-fn machine() -> &'static Results {
-    static RESULTS: OnceLock<Results> = OnceLock::new();
-    RESULTS.get_or_init(|| run("bookworm", "bookworm", ALL))
-}
-
-fn held(results: &Results, scenario: &str, sentences: usize) {
-    let outcome = results.of(scenario);
-    let name = format!("{scenario} ({} s in the machine)", outcome.seconds);
-    holds(&name, outcome.code, &outcome.output, sentences);
-}
-
+/// One test for all machines, one after another: each takes more than a processor.
 #[test]
-fn with_a_private_namespace_limits_hold_and_the_outer_container_outlives_its_nested_ones() {
-    held(machine(), "private", 15);
-}
-
-#[test]
-fn with_the_hosts_namespace_the_own_group_is_delegated_and_the_root_left_alone() {
-    held(machine(), "host", 15);
-}
-
-#[test]
-fn with_the_hosts_tree_mounted_nothing_is_left_behind_in_either_namespace() {
-    held(machine(), "mounted", 22);
-}
-
-#[test]
-fn processes_that_come_meanwhile_are_moved_too_and_a_cgroup_parent_of_the_users_wins() {
-    held(machine(), "parent", 3);
-}
-
-#[test]
-fn what_cannot_work_ends_the_start_with_its_reason() {
-    held(machine(), "refused", 8);
-}
-
-#[test]
-fn limits_hold_on_the_kernel_of_bullseye() {
-    let scenario = [scenario!("basics")];
-    held(&run("bullseye", "bookworm", &scenario), "basics", 12);
-}
-
-#[test]
-fn limits_hold_with_the_kernel_and_the_engine_of_trixie() {
-    let scenario = [scenario!("basics")];
-    held(&run("trixie", "trixie", &scenario), "basics", 12);
+fn limits_hold_on_version_2_in_either_namespace_and_with_every_kernel_and_nothing_is_left() {
+    let basics = [scenario!("basics", 12)];
+    let machines = [
+        ("bookworm", "bookworm", ALL),
+        ("bullseye", "bookworm", &basics),
+        ("trixie", "trixie", &basics),
+    ];
+    for (kernel, image, scenarios) in machines {
+        let results = run(kernel, image, scenarios);
+        for scenario in scenarios {
+            let outcome = results.of(scenario.name);
+            let name = format!(
+                "{image} on the kernel of {kernel}, {} ({} s in the machine)",
+                scenario.name, outcome.seconds
+            );
+            holds(&name, outcome.code, &outcome.output, scenario.sentences);
+        }
+    }
 }

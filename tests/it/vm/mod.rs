@@ -50,6 +50,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// Its text.
     pub script: &'static str,
+    /// How many sentences it has at least: one that ends early proves nothing.
+    pub sentences: usize,
 }
 
 /// What a scenario left.
