@@ -34,7 +34,7 @@ contains "$said" "exit 1"
 # As an image of buster has it: that engine, and the version in the recipe's data.
 docker run --rm --entrypoint sed "$image" 's/^ENGINE_VERSION=.*/ENGINE_VERSION="18.09.1"/' /etc/dind/config.env \
   >/tmp/old.env
-outer_run old -v "$lab/dockerd-18.09:/usr/bin/dockerd:ro" -v /tmp/old.env:/etc/dind/config.env:ro "$image"
+outer_run old -v "$lab/dockerd-18.09:/usr/local/sbin/dockerd:ro" -v /tmp/old.env:/etc/dind/config.env:ro "$image"
 said=$(refused old)
 it "an engine that knows no version 2 is not started, and the needed one is named"
 contains "$said" "20.10"
