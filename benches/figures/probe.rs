@@ -26,6 +26,8 @@ pub enum Probe {
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(3);
+/// The longest wait for a connection within this machine.
+const CONNECT: Duration = Duration::from_millis(20);
 /// The longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// The longest wait for the first one.
@@ -91,7 +93,8 @@ fn tls(address: SocketAddr, certificates: &Path) -> Result<(), String> {
         .map_err(said)?;
     let server = ServerName::try_from("docker").map_err(said)?;
     let connection = ClientConnection::new(Arc::new(config), server).map_err(said)?;
-    let stream = TcpStream::connect(address).map_err(said)?;
+    // A packet to a container that has just stopped is lost, and sent again after a second only.
+    let stream = TcpStream::connect_timeout(&address, CONNECT).map_err(said)?;
     stream.set_read_timeout(Some(ANSWER)).map_err(said)?;
     ping(StreamOwned::new(connection, stream))
 }
