@@ -80,3 +80,12 @@ equals "$removed" 'rm c-old rm c-newer image rm i-none image rm old:1 old:2 '
 it "and what cannot be helped is said once"
 gc_collect
 equals "$(grep -c 'nothing is left' "$log_file")" 1
+it "a daemon that does not answer is said once, and nothing is taken for empty"
+gc_full='' figures='100 0 0 50 40'
+rm -f "$work/figures"
+stat() { echo "$figures"; }
+own_docker() { return 1; }
+: >"$log_file"
+gc_collect
+gc_collect
+equals "$(grep -c 'does not answer' "$log_file")" 1

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154,SC2317 # variables shared with the files under test; ip6tables is called there
-load log config report args engine daemon_json network pools ipv6
+load log config report args engine daemon_json network pools hardening ipv6
 DIND_IPV6=auto
 config_load
 bridge=docker0 bridge_made=''
@@ -11,9 +11,10 @@ again() { # ENGINE ARG...: a container whose eth0 has IPv6
   shift
   dockerd_flags='' engine_help='      --ip6tables' iptables_chosen=legacy config_keys=' ' daemon_json='{}'
   without_table='' cfg_ipv6=${mode:-auto}
+  put /proc/sys/net/ipv6/conf/eth0/accept_ra 1
   put /proc/sys/kernel/random/uuid 12345678-9abc-4def-8123-456789abcdef
   put /proc/net/ipv6_route \
-    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 $gateway 00000400 1 0 00000003 eth0
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 $gateway 00000400 1 0 ${advertised:-00000003} eth0
 00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 1 0 00200200 lo"
   put /proc/net/if_inet6 "fe800000000000000042acfffe110002 04 40 20 80     eth0
 $global"
@@ -59,6 +60,16 @@ equals "$dockerd_flags" "--ipv6=true
 it "nor a decision"
 again 27.5 --ipv6=false
 equals "$dockerd_flags" ''
+it "a route that a router advertised is kept when this network forwards"
+advertised=00450003
+again 27.5
+equals "$(cat "$dind_root/proc/sys/net/ipv6/conf/eth0/accept_ra") ${dockerd_flags%%=*}" '2 --ipv6'
+it "on the host's network that is the host's affair, and IPv6 is left alone"
+bridge_made=dind0
+again 27.5
+equals "$(cat "$dind_root/proc/sys/net/ipv6/conf/eth0/accept_ra")$dockerd_flags" 1
+contains "$report_tried" 'accept_ra=2 outside'
+bridge_made='' advertised=''
 it "it can be switched off"
 mode=off
 again 27.5

@@ -55,6 +55,10 @@ file_json='{"hosts":["unix:///d.sock","tcp://0.0.0.0:2375"]}'
 again ''
 listen_keep
 equals "$socket|$(printf '%s' "$daemon_json" | jq -c .hosts)" '/d.sock|["unix:///d.sock","tcp://0.0.0.0:2375"]'
+it "the variable for the default listeners leaves a daemon with its own arguments to the file"
+DIND_LISTEN=unix
+again ''
+equals "$socket" /d.sock
 it "a variable wins over the file's listeners"
 cfg_listen=unix DIND_LISTEN=unix
 again defaults

@@ -8,10 +8,10 @@ init_present() {
   [ -r "$dind_root/proc/$PPID/comm" ] || return 1
   read -r init_comm <"$dind_root/proc/$PPID/comm" || return 1
   case $init_comm in
-    dumb-init) init_words=$(tr '\0' ' ' <"$dind_root/proc/$PPID/cmdline") ;;
-    tini | tini-static | docker-init | catatonit) init_words=$(tr '\0' ' ' <"$dind_root/proc/$PPID/cmdline") ;;
+    tini | tini-static | docker-init | catatonit | dumb-init) ;;
     *) return 1 ;;
   esac
+  init_words=$(tr '\0' ' ' <"$dind_root/proc/$PPID/cmdline")
   init_words=${init_words%% -- *}
   case $init_comm:$init_words in
     dumb-init:*' -c'* | dumb-init:*' --single-child'*) return 1 ;;

@@ -47,6 +47,12 @@ gc_say() {
   fi
 }
 
+# gc_failed: once, until a collection comes to its end again.
+gc_failed() {
+  [ "$gc_full" = failed ] || gc_say "$gc_why, but the daemon does not answer: nothing is removed"
+  gc_full=failed
+}
+
 # gc_docker ARG...: removing a large image takes its time.
 gc_docker() {
   own_docker 600 "$socket" "$@" 2>/dev/null
@@ -104,7 +110,10 @@ gc_cache() {
 # gc_collect: containers, build cache, images; after each one the share is looked at again.
 gc_collect() {
   gc_due || return 0
-  gc_list=$(gc_containers) || return 0
+  gc_list=$(gc_containers) || {
+    gc_failed
+    return 0
+  }
   while read -r id name; do
     if [ -z "$id" ] || ! gc_due; then
       break
@@ -116,7 +125,10 @@ END
   gc_due || return 0
   gc_cache
   gc_due || return 0
-  gc_list=$(gc_images) || return 0
+  gc_list=$(gc_images) || {
+    gc_failed
+    return 0
+  }
   while read -r names; do
     if [ -z "$names" ] || ! gc_due; then
       break

@@ -24,7 +24,8 @@ listen_socket() {
     listen_word=''
   done
   [ -z "$listen_by" ] || listen_by=arguments
-  if [ -z "$listen_by" ] && config_has hosts && [ -z "${DIND_LISTEN:-}" ]; then
+  # The variable is about the default listeners, and replaces the file's where there are any.
+  if [ -z "$listen_by" ] && config_has hosts && { [ -z "${DIND_LISTEN:-}" ] || [ -z "$listen_defaults" ]; }; then
     set -f
     for word in $(printf '%s' "$daemon_json" | jq -r '.hosts[]?'); do
       listen_named "$word"
