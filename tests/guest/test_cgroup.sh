@@ -141,7 +141,9 @@ mkdir() { calls="$calls|mkdir $*"; }
 it "v1, scoped mounts: every hierarchy appears at its own path too"
 v1 /docker/c1 /docker/c1 /docker/c1
 cgroup_prepare
-contains "$calls" "|mount --bind /sys/fs/cgroup/cpu,cpuacct /sys/fs/cgroup/cpu,cpuacct/docker/c1|"
+contains "$calls" "|mount -a -T $cfg_run_dir/cgroup.fstab"
+contains "$(cat "$cfg_run_dir/cgroup.fstab")" \
+  "/sys/fs/cgroup/cpu,cpuacct /sys/fs/cgroup/cpu,cpuacct/docker/c1 none bind 0 0"
 it "v1, scoped mounts: dockerd needs no parent"
 equals "$cgroup_parent" ''
 

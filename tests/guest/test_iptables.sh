@@ -2,6 +2,38 @@
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
 load log config report args engine iptables
 config_load
+
+it "a backend works when a chain can be made and removed, and one that a killed start left is no obstacle"
+mkdir -p "$work/bin"
+saved_path=$PATH
+PATH=$work/bin:$PATH
+cat >"$work/bin/iptables-legacy" <<'END'
+#!/bin/sh
+# A table with one chain, kept as a file.
+chain=${0%/*}/chain
+echo "$5" >>"${0%/*}/calls"
+case $5 in
+  -N) [ ! -e "$chain" ] && true >"$chain" ;;
+  -X) [ -e "$chain" ] && rm "$chain" ;;
+esac || {
+  echo "iptables: $5 refused" >&2
+  exit 1
+}
+END
+chmod +x "$work/bin/iptables-legacy"
+yes iptables_probe legacy
+equals "$(tr '\n' ' ' <"$work/bin/calls")" "-N -X "
+true >"$work/bin/chain"
+yes iptables_probe legacy
+no test -e "$work/bin/chain"
+it "a backend that makes no chain is tried once, and its words are kept"
+printf '#!/bin/sh\necho "no table nat" >&2\nexit 3\n' >"$work/bin/iptables-nft"
+chmod +x "$work/bin/iptables-nft"
+no iptables_probe nft
+equals "$iptables_error" "no table nat"
+PATH=$saved_path
+report_tried=''
+
 works='legacy nft'
 iptables_probe() {
   iptables_error='no nat table'

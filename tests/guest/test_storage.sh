@@ -25,6 +25,34 @@ again overlay2
 storage_prepare
 equals "$dockerd_flags" "--storage-driver=overlay2
 "
+it "two volumes of one file system are probed once, others each"
+(
+  calls=''
+  storage_overlay() { calls="$calls|$1"; }
+  mounts='/data 8:1 rw
+/more 8:1 rw
+/other 8:1 ro
+/far 8:2 rw
+'
+  for directory in /data /more /other /far /plain /plain; do
+    storage_overlay_given "$directory"
+  done
+  equals "$calls" '|/data|/other|/far|/plain|/plain'
+)
+it "and one on which it failed is probed again, for its reason"
+(
+  calls=''
+  storage_overlay() {
+    calls="$calls|$1"
+    return 1
+  }
+  mounts='/data 8:1 rw
+/more 8:1 rw
+'
+  no storage_overlay_given /data
+  no storage_overlay_given /more
+  equals "$calls" '|/data|/more'
+)
 it "no rung left is an error, never vfs"
 overlay=no
 again 'overlay2 loop'

@@ -154,3 +154,53 @@ cfg_tls_key=rsa
 rm -rf "$certs"
 tls_prepare "$certs"
 contains "$(openssl pkey -in "$certs/server/key.pem" -noout -text)" "3072 bit"
+cfg_tls_key=ecdsa
+it "a start that finds them good asks openssl once"
+rm -rf "$certs"
+tls_prepare "$certs"
+(
+  rm -f "$work/calls"
+  openssl() {
+    echo "$1" >>"$work/calls"
+    command openssl "$@"
+  }
+  tls_prepare "$certs"
+  equals "$(cat "$work/calls")" verify
+)
+it "a team's authority that is itself below another one stays"
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$certs/ca/key.pem" -subj /CN=team \
+  -out "$work/request" 2>"$work/said"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$work/root.key" -subj /CN=root \
+  -out "$work/root.pem" -days 900 2>"$work/said"
+openssl x509 -req -in "$work/request" -CA "$work/root.pem" -CAkey "$work/root.key" -set_serial 7 -days 900 \
+  -extfile "$work/extensions" -out "$certs/ca/cert.pem" 2>"$work/said"
+authority=$(cksum "$certs/ca/"*)
+tls_prepare "$certs"
+equals "$(cksum "$certs/ca/"*)" "$authority"
+yes openssl verify -partial_chain -CAfile "$certs/ca/cert.pem" "$certs/server/cert.pem" >"$work/said" 2>&1
+before=$(sum)
+tls_prepare "$certs"
+equals "$(sum)" "$before"
+it "beside the other steps of a start they are made as well, and the report says so"
+rm -rf "$certs"
+report_decisions='' report_timings=''
+tls_begin "$certs"
+tls_end
+contains "$report_decisions" "\"choice\":\"ecdsa\",\"tried\":[],\"reason\":\"issued: ca server client"
+contains "$report_timings" '"tls":'
+yes openssl verify -CAfile "$certs/client/ca.pem" "$certs/server/cert.pem" >"$work/said" 2>&1
+it "and a failure beside them ends the start with its reason"
+rm "$certs/ca/key.pem" "$certs/server/key.pem"
+DOCKER_TLS_CERTDIR=$certs
+contains "$(
+  tls_begin "$certs"
+  tls_end 2>&1
+)" "dind: error: $certs has ca/cert.pem but neither"
+it "one that was killed is a failure too"
+rm -rf "$certs"
+contains "$(
+  tls_prepare() { sleep 60; }
+  tls_begin "$certs"
+  kill -KILL $tls_job
+  tls_end 2>&1
+)" "ended with status 137"

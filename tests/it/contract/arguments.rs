@@ -327,10 +327,16 @@ const MODES: [&str; 2] = ["--env=DIND_WAIT=0", "--env=DIND_WAIT=1"];
 fn a_terminal_has_its_size_and_follows_it() {
     beside_others(|| {
         for mode in MODES {
+            // A client sets the size, and listens for changes, after it has started the container:
+            // what happens before is lost with every command.
             let name = unique("size");
-            let command = "bash -c 'stty size; trap \"stty size; exit 3\" WINCH; echo begun; while :; do sleep 0.1; done'";
-            let typing = "seen begun; @TTY; stty -F $tty rows 33 cols 99";
-            let said = terminal(&name, mode, command, typing);
+            let command = "bash -c 'until [ \"$(stty size)\" != \"0 0\" ]; do sleep 0.1; done; stty size; \
+                trap \"stty size; stty size | grep -qx 33.99 && exit 3\" WINCH; echo begun; while :; do sleep 0.1; done'";
+            let typing = "seen begun; @TTY; for _ in $(seq 50); do \
+                docker inspect NAME >/dev/null 2>&1 || break; \
+                stty -F $tty rows 33 cols 98; sleep 0.2; stty -F $tty rows 33 cols 99; sleep 1; done"
+                .replace("NAME", &name);
+            let said = terminal(&name, mode, command, &typing);
             assert!(said.contains("24 80\n"), "{mode}: {said}");
             assert!(said.contains("33 99\n"), "{mode}: {said}");
             assert!(said.contains("code-3"), "{mode}: {said}");

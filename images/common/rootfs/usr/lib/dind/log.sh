@@ -48,6 +48,28 @@ process_alive() {
   esac
 }
 
+# files_remove FILE...: those that are there. A start that finds none runs no program for it.
+files_remove() {
+  for remove_file; do
+    shift
+    if [ -e "$remove_file" ] || [ -L "$remove_file" ]; then
+      set -- "$@" "$remove_file"
+    fi
+  done
+  [ $# -eq 0 ] || rm -f "$@"
+}
+
+# text_read FILE: its content in $text, with an end to the last line; empty when it cannot be read. No fork: nearly every
+# start compares small files.
+text_read() {
+  text=''
+  [ -r "$1" ] || return 0
+  while IFS= read -r line || [ -n "$line" ]; do
+    text="$text$line
+"
+  done <"$1"
+}
+
 # is_number VALUE: a decimal number without leading zero, fit for arithmetic and for test(1).
 is_number() {
   case $1 in

@@ -10,11 +10,18 @@ cgroup_leaf=dind-init
 #   cgroup_v2_root, cgroup_v2_mounted  root field and presence of cgroup2 at /sys/fs/cgroup itself
 #   cgroup_v1_mounts                   lines "ROOT POINT OPTIONS" of the version 1 hierarchies
 #   cgroup_shared                      set when one of those mounts propagates to another namespace
+#   mounts_shared                      points of every mount that does
+#   mounts                             lines "POINT DEVICE OPTIONS" of every mount
 #   cgroup_v2_path, cgroup_v1_paths    own path; lines ":CONTROLLERS:PATH"
 cgroup_scan() {
   cgroup_v2_mounted='' cgroup_v2_root='' cgroup_v1_mounts='' cgroup_shared='' cgroup_points=' '
-  cgroup_hybrid=''
-  while read -r _ _ _ root point _ rest; do
+  cgroup_hybrid='' mounts_shared=' ' mounts=''
+  while read -r _ _ device root point flags rest; do
+    mounts="$mounts$point $device $flags
+"
+    case $rest in
+      *shared:*' - '*) mounts_shared="$mounts_shared$point " ;;
+    esac
     case $point in
       /sys/fs/cgroup | /sys/fs/cgroup/*) ;;
       *) continue ;;
@@ -37,8 +44,8 @@ cgroup_scan() {
         ;;
       *) continue ;;
     esac
-    case $rest in
-      *shared:*-*) cgroup_shared=1 ;;
+    case $mounts_shared in
+      *" $point ") cgroup_shared=1 ;;
     esac
   done <"$dind_root/proc/self/mountinfo"
   cgroup_v2_path='' cgroup_v1_paths=''
@@ -283,7 +290,7 @@ cgroup_v1_prepare() {
 " ;;
       bind)
         cgroup_dirs="$cgroup_dirs $point$root"
-        cgroup_binds="$cgroup_binds$point $point$root
+        cgroup_binds="$cgroup_binds$point $point$root none bind 0 0
 "
         ;;
       parent)
@@ -346,12 +353,10 @@ cgroup_v1_bind() {
   [ -n "$cgroup_dirs" ] || return 0
   # shellcheck disable=SC2086 # a list of paths without blanks: mountinfo escapes them
   mkdir -p $cgroup_dirs || die "the control groups are read-only: run with --privileged"
-  while read -r from to; do
-    [ -n "$from" ] || continue
-    mount --bind "$from" "$to" || die "cannot bind $from to $to"
-  done <<END
-$cgroup_binds
-END
+  # As lines of fstab(5), whose escapes are those of mountinfo: one call for a dozen of them.
+  if ! printf '%s' "$cgroup_binds" >"$cfg_run_dir/cgroup.fstab" || ! mount -a -T "$cfg_run_dir/cgroup.fstab"; then
+    die "cannot bind the control group hierarchies to their own paths, as $cfg_run_dir/cgroup.fstab lists them"
+  fi
 }
 
 cgroup_v1_drop_unscoped() {

@@ -8,15 +8,6 @@
 daemon_recipe=/etc/dind/daemon.json
 daemon_keys=${lib:-/usr/lib/dind}/daemon-keys.json
 
-# daemon_text FILE: its content in $text, empty when there is none. No fork: nearly every start compares two files.
-daemon_text() {
-  text=''
-  [ -r "$1" ] || return 0
-  while IFS= read -r line || [ -n "$line" ]; do
-    text="$text$line$engine_newline"
-  done <"$1"
-}
-
 # daemon_read ARG...: the merged configuration in $daemon_json, the keys that matter here in config_*.
 daemon_read() {
   config_data_root='' config_exec_root='' config_storage_driver='' config_cgroup_parent='' config_keys=' '
@@ -26,10 +17,10 @@ daemon_read() {
     engine_config=$arg_value
     [ -f "$dind_root$engine_config" ] || die "--config-file names $engine_config, which is not there"
   fi
-  daemon_text "$dind_root$daemon_recipe"
+  text_read "$dind_root$daemon_recipe"
   daemon_json=${text:-'{}'}
   [ -z "$text" ] || daemon_source_add "$daemon_recipe" "the recipe"
-  daemon_text "$dind_root$engine_config"
+  text_read "$dind_root$engine_config"
   if [ -n "$text" ] && [ "$text" != "$daemon_json" ]; then
     daemon_merge "$text" "$engine_config"
     daemon_mounted=$text

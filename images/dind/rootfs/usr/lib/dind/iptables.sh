@@ -50,13 +50,15 @@ iptables_probe() {
     iptables_error="iptables-$1 is not in this image"
     return 1
   }
-  # A killed start may have left the chain behind.
-  "iptables-$1" -w 5 -t nat -X DIND-PROBE 2>/dev/null || :
-  if iptables_error=$("iptables-$1" -w 5 -t nat -N DIND-PROBE 2>&1) &&
-    iptables_error=$("iptables-$1" -w 5 -t nat -X DIND-PROBE 2>&1); then
-    report_tried iptables "$1" works
-    return 0
-  fi
+  # The second attempt is for the chain of a start that was killed.
+  for iptables_attempt in first second; do
+    if iptables_error=$("iptables-$1" -w 5 -t nat -N DIND-PROBE 2>&1) &&
+      iptables_error=$("iptables-$1" -w 5 -t nat -X DIND-PROBE 2>&1); then
+      report_tried iptables "$1" works
+      return 0
+    fi
+    [ $iptables_attempt = second ] || "iptables-$1" -w 5 -t nat -X DIND-PROBE 2>/dev/null || break
+  done
   report_tried iptables "$1" "$iptables_error"
   return 1
 }

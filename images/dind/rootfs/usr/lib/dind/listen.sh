@@ -95,9 +95,7 @@ listen_prepare() {
     report_decision tls none "DIND_LISTEN=unix"
     report_decision listeners unix "unix://$socket"
   elif [ -n "${DOCKER_TLS_CERTDIR:-}" ]; then
-    phase_begin
-    tls_prepare "$DOCKER_TLS_CERTDIR"
-    phase_end tls
+    tls_begin "$DOCKER_TLS_CERTDIR"
     tls_cert=$DOCKER_TLS_CERTDIR/server/cert.pem
     flag_add host "tcp://$cfg_listen_address:$cfg_tls_port"
     flag_add tlsverify true

@@ -5,7 +5,7 @@
 # lock_take: hold the data directory for as long as this shell lives (descriptor 9). A job may follow another on the
 # same volume, so a predecessor that is still ending is waited for.
 lock_take() {
-  mkdir -p "$data_root" || die "cannot make the data directory $data_root"
+  [ -d "$data_root" ] || mkdir -p "$data_root" || die "cannot make the data directory $data_root"
   # Tried before, because a failing exec would end the shell without a word of ours.
   { true >>"$data_root/.dind.lock"; } 2>/dev/null || die "the data directory $data_root cannot be written"
   exec 9>>"$data_root/.dind.lock"
@@ -39,7 +39,7 @@ lock_foreign() {
   for file in volumes/metadata.db network/files/local-kv.db containerd/daemon/io.containerd.metadata.v1.bolt/meta.db; do
     [ -f "$data_root/$file" ] || continue
     lock_status=0
-    flock -n "$data_root/$file" true || lock_status=$?
+    flock -n 8 8<"$data_root/$file" || lock_status=$?
     if [ $lock_status = 1 ]; then
       lock_holder="another daemon, which has $file open"
       return 0
@@ -62,7 +62,7 @@ running_refuse() {
 # stale_remove: pid files and sockets of a daemon that is gone.
 stale_remove() {
   running_refuse
-  rm -f "$pid_file" "$exec_root/containerd/containerd.pid" "$exec_root/containerd/containerd.sock" \
+  files_remove "$pid_file" "$exec_root/containerd/containerd.pid" "$exec_root/containerd/containerd.sock" \
     "$exec_root/containerd/containerd.sock.ttrpc" "$exec_root/containerd/containerd-debug.sock" ||
     die "cannot remove the pid files of an earlier daemon below $exec_root"
 }

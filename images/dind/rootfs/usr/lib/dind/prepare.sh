@@ -53,8 +53,9 @@ prepare_container() {
   running_refuse
   report_owned=1
   mkdir -p "$cfg_run_dir" || die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
-  rm -f "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
-  [ "$(id -u)" = 0 ] || die "dockerd of this image needs root"
+  files_remove "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
+  own_status
+  [ "$own_user" = 0 ] || die "dockerd of this image needs root"
   can_mount || die "$cannot_mount"
   report_owned=run
   state_write state=starting
@@ -70,9 +71,11 @@ prepare_container() {
   security_prepare
   cgroup_prepare
   # Where the outer container has any mount shared with its host, its volumes are too: what dockerd mounts on them would
-  # show outside, and stay there. A directory that is no mount of its own refuses, and needs nothing.
+  # show outside, and stay there.
   for directory in "$data_root" /var/lib/containerd; do
-    mount --make-private "$directory" 2>/dev/null || :
+    case $mounts_shared in
+      *" $directory "*) mount --make-private "$directory" || die "cannot make $directory private to this container" ;;
+    esac
   done
   # Volumes with shared propagation in nested containers need a shared root.
   mount --make-rshared / || die "cannot make / a shared mount"
@@ -106,4 +109,5 @@ prepare_daemon() {
   engine_environment "$@"
   hardening_prepare "$@"
   daemon_write "$@"
+  tls_end
 }

@@ -26,7 +26,8 @@ renew_issue() (
 renew_due() {
   tls_dir=$DOCKER_TLS_CERTDIR
   [ -s "$tls_dir/ca/key.pem" ] || return 1
-  ! tls_fresh "$tls_dir/ca/cert.pem" || ! tls_good server || ! tls_good client
+  tls_check
+  ! tls_good ca || ! tls_good server || ! tls_good client
 }
 
 # renew_waiting: whether another certificate than the served one lies there, and is good.

@@ -2,18 +2,31 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # Whether this container is to be a daemon or a client of another one.
 
+# own_status: effective user in $own_user, effective capabilities in $own_capabilities: proc(5), /proc/PID/status.
+own_status() {
+  own_user='' own_capabilities=''
+  while read -r name value; do
+    case $name in
+      Uid:)
+        value=${value#*[[:space:]]}
+        own_user=${value%%[[:space:]]*}
+        ;;
+      CapEff:)
+        own_capabilities=$value
+        return 0
+        ;;
+    esac
+  done <"$dind_root/proc/self/status"
+}
+
 # can_administer: CAP_SYS_ADMIN (bit 21) in the effective set; without it nothing can be mounted.
 can_administer() {
-  while read -r name value; do
-    if [ "$name" = CapEff: ]; then
-      # The sixth hexadecimal digit from the right holds bits 20 to 23.
-      value=${value%?????}
-      case ${value#"${value%?}"} in
-        [2367abefABEF]) return 0 ;;
-      esac
-      return 1
-    fi
-  done <"$dind_root/proc/self/status"
+  own_status
+  # The sixth hexadecimal digit from the right holds bits 20 to 23.
+  value=${own_capabilities%?????}
+  case ${value#"${value%?}"} in
+    [2367abefABEF]) return 0 ;;
+  esac
   return 1
 }
 
@@ -22,7 +35,7 @@ can_administer() {
 can_mount() {
   cannot_mount='this container may not mount: run it with --privileged for a daemon of its own'
   can_administer || return 1
-  if ! mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null; then
+  if [ ! -d "$cfg_run_dir/mount-probe" ] && ! mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null; then
     cannot_mount="$cfg_run_dir cannot be made: mount a tmpfs on /run when the root is read-only"
     return 1
   fi

@@ -17,7 +17,7 @@ storage_overlay() {
     "$probe/merged" 2>/dev/null; then
     storage_error='an overlay with its upper layer here is refused'
   else
-    if ! { rm "$probe/merged/file" && rmdir "$probe/merged/dir" && mkdir "$probe/merged/dir"; } 2>/dev/null ||
+    if ! { rm -r "$probe/merged/file" "$probe/merged/dir" && mkdir "$probe/merged/dir"; } 2>/dev/null ||
       [ ! -c "$probe/upper/file" ]; then
       storage_error='an overlay can be mounted but files cannot be deleted in it'
     fi
@@ -26,6 +26,30 @@ storage_overlay() {
   rm -rf "$probe"
   [ -z "$storage_error" ]
 }
+
+# storage_mount DIR: device and options of the mount that DIR is, in $storage_mount; status 1 when it is none.
+storage_mount() {
+  storage_mount=''
+  while read -r point rest; do
+    # The last one is on top.
+    [ "$point" != "$1" ] || storage_mount=$rest
+  done <<END
+$mounts
+END
+  [ -n "$storage_mount" ]
+}
+
+# storage_overlay_given DIR: storage_overlay, unless it has worked on a mount of the same file system: two volumes of one
+# host as a rule are.
+storage_overlay_given() {
+  if storage_mount "$1" && [ "$storage_mount" = "$storage_worked" ]; then
+    storage_error=''
+    return 0
+  fi
+  storage_overlay "$1" || return 1
+  storage_worked=$storage_mount
+}
+storage_worked=''
 
 # storage_kind DIR: the type of the file system below DIR in $kind, for the report only; the probe decides.
 storage_kind() {
@@ -76,7 +100,7 @@ storage_asked() {
   storage_kind "$data_root"
   case $prior in
     overlay | overlay2 | overlayfs)
-      storage_overlay "$data_root" || {
+      storage_overlay_given "$data_root" || {
         report_tried storage "$prior" "$storage_error ($kind)"
         die "$prior_by asks for $prior, but on $data_root ($kind) $storage_error
 put a volume on $data_root, or set DIND_STORAGE to loop, tmpfs or fuse-overlayfs and remove $prior_by"
@@ -133,7 +157,7 @@ storage_use() {
 }
 
 storage_rung_overlay() {
-  storage_overlay "$1" || return 1
+  storage_overlay_given "$1" || return 1
   storage_driver_name
   storage_use "$driver" "overlay works on $kind"
 }
@@ -233,7 +257,7 @@ storage_fuse() {
 # storage_containerd: the other data directory matters to a containerd that the user runs; it is probed and reported.
 storage_containerd() {
   [ -d /var/lib/containerd ] || return 0
-  if storage_overlay /var/lib/containerd; then
+  if storage_overlay_given /var/lib/containerd; then
     report_tried storage /var/lib/containerd "overlay works"
   else
     report_tried storage /var/lib/containerd "$storage_error: a containerd of your own needs a volume there"

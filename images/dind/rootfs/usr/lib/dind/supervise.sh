@@ -50,7 +50,7 @@ run_daemon() {
   daemon_own=$(printf '%s\n' "$@")
   attempt=1 ready_before=''
   while :; do
-    rm -f "$cfg_run_dir/ready" "$cfg_run_dir/restart" "$cfg_run_dir/failure"
+    files_remove "$cfg_run_dir/ready" "$cfg_run_dir/restart" "$cfg_run_dir/failure"
     report_write starting
     dockerd_begin "$@"
     daemon_watch_start &
@@ -141,7 +141,7 @@ daemon_stop() {
 
 # run_command WORD...: the command when the daemon is ready; ends with its status.
 run_command() {
-  rm -f "$cfg_run_dir/command.pid" "$cfg_run_dir/stop"
+  files_remove "$cfg_run_dir/command.pid" "$cfg_run_dir/stop"
   # Started long before the command, so that its traps are set when a signal may come.
   command_watch &
   watcher_pid=$!

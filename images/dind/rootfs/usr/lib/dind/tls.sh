@@ -67,6 +67,60 @@ tls_serial() {
   serial=0x$1$2$3$4$5
 }
 
+# tls_begin DIR: tls_prepare beside the other steps of a start, as none of them needs the certificates. Its decision, or
+# its failure, is in a file until tls_end.
+tls_begin() {
+  tls_outcome=$cfg_run_dir/tls.outcome
+  true >"$tls_outcome" || die "cannot write $tls_outcome"
+  now_ms
+  tls_began=$now
+  (
+    # shellcheck disable=SC2317 # called by tls_prepare
+    die() {
+      printf 'failure - %s\n' "$1" >"$tls_outcome"
+      exit 1
+    }
+    # shellcheck disable=SC2317
+    report_decision() { printf 'decision %s %s\n' "$2" "$3" >"$tls_outcome"; }
+    tls_prepare "$1"
+    now_ms
+    echo "took $((now - tls_began))" >>"$tls_outcome"
+  ) 9>&- &
+  tls_job=$!
+}
+tls_job=''
+
+# tls_end: certificates ready, or the reason why not.
+tls_end() {
+  [ -n "$tls_job" ] || return 0
+  tls_status=0
+  wait "$tls_job" || tls_status=$?
+  tls_job=''
+  if [ $tls_status != 0 ]; then
+    text_read "$tls_outcome"
+    case $text in
+      'failure - '*)
+        text=${text#failure - }
+        die "${text%"$tls_newline"}"
+        ;;
+      *) die "making certificates in $DOCKER_TLS_CERTDIR ended with status $tls_status" ;;
+    esac
+  fi
+  while read -r tls_kind tls_first tls_rest; do
+    case $tls_kind in
+      decision) report_decision tls "$tls_first" "$tls_rest" ;;
+      took) report_timing tls "$tls_first" ;;
+    esac
+  done <"$tls_outcome"
+  rm -f "$tls_outcome"
+}
+
+# tls_openssl ARG...: some commands of OpenSSL 3 read the authorities of the whole system before they begin, which takes
+# longer than what they do.
+tls_openssl() {
+  SSL_CERT_FILE=/dev/null openssl "$@"
+}
+
 # tls_prepare DIR: certificates ready in DIR, or the reason why not.
 tls_prepare() {
   command -v openssl >/dev/null 2>&1 || die "openssl is not in this image; set DOCKER_TLS_CERTDIR= for plain TCP"
@@ -94,7 +148,7 @@ tls_writable() {
 # tls_verify_given: certificates brought by the user are checked and never written.
 tls_verify_given() {
   # What follows the certificate in its file are those between it and an authority.
-  if ! tls_said=$(openssl verify -CAfile "$tls_dir/server/ca.pem" -untrusted "$tls_dir/server/cert.pem" \
+  if ! tls_said=$(tls_openssl verify -CAfile "$tls_dir/server/ca.pem" -untrusted "$tls_dir/server/cert.pem" \
     "$tls_dir/server/cert.pem" 2>&1); then
     # "error 10 at 0 depth lookup: certificate has expired", and what failed in the next line.
     tls_number=${tls_said#*error }
@@ -108,31 +162,44 @@ the authority it is of" ;;
       *) die "$tls_dir/server/cert.pem is not valid: $tls_said" ;;
     esac
   fi
-  openssl x509 -noout -checkend 0 -in "$tls_dir/server/cert.pem" >/dev/null ||
+  tls_openssl x509 -noout -checkend 0 -in "$tls_dir/server/cert.pem" >/dev/null ||
     die "$tls_dir/server/cert.pem is not valid: certificate has expired"
-  tls_public=$(openssl x509 -noout -pubkey -in "$tls_dir/server/cert.pem") ||
+  tls_public=$(tls_openssl x509 -noout -pubkey -in "$tls_dir/server/cert.pem") ||
     die "$tls_dir/server/cert.pem is no certificate"
-  [ "$(openssl pkey -passin pass: -pubout -in "$tls_dir/server/key.pem" 2>/dev/null)" = "$tls_public" ] ||
+  [ "$(tls_openssl pkey -passin pass: -pubout -in "$tls_dir/server/key.pem" 2>/dev/null)" = "$tls_public" ] ||
     die "$tls_dir/server/key.pem is not the key of $tls_dir/server/cert.pem"
-  openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$tls_dir/server/cert.pem" >/dev/null ||
+  tls_openssl x509 -noout -checkend $((cfg_tls_renew_days * 86400)) -in "$tls_dir/server/cert.pem" >/dev/null ||
     warn "$tls_dir/server/cert.pem expires within $cfg_tls_renew_days days"
   report_decision tls given "certificates in $tls_dir/server verified, nothing written"
 }
 
-# tls_fresh FILE: whether a certificate is there and far from its end. One that was made for a short life is issued
-# again in its last third, and not over and over.
-tls_fresh() {
+# tls_check: which certificates are of this authority and far from their end, as lines "FILE: OK" in $tls_valid. One
+# that was made for a short life is issued again in its last third, and not over and over. One call for all three; an
+# authority of the user may itself be below another.
+tls_check() {
   tls_left=$((cfg_tls_renew_days * 86400))
   if [ $((cfg_tls_days * 28800)) -lt $tls_left ]; then
     tls_left=$((cfg_tls_days * 28800))
   fi
-  [ -s "$1" ] && openssl x509 -noout -checkend $tls_left -in "$1" >/dev/null 2>&1
+  tls_valid=''
+  [ -s "$tls_dir/ca/cert.pem" ] || return 0
+  tls_now=$(date +%s)
+  tls_valid=$(tls_openssl verify -no-CApath -partial_chain -attime $((tls_now + tls_left)) \
+    -CAfile "$tls_dir/ca/cert.pem" "$tls_dir/ca/cert.pem" "$tls_dir/server/cert.pem" "$tls_dir/client/cert.pem" 2>/dev/null)
 }
 
-# tls_good WHAT: whether key and certificate can stay, and are of this authority.
+# tls_good WHAT: whether key and certificate can stay.
 tls_good() {
-  [ -s "$tls_dir/$1/key.pem" ] && tls_fresh "$tls_dir/$1/cert.pem" &&
-    [ "$(cat "$tls_dir/$1/ca.pem" 2>/dev/null)" = "$(cat "$tls_dir/ca/cert.pem")" ]
+  case $tls_newline$tls_valid$tls_newline in
+    *"$tls_newline$tls_dir/$1/cert.pem: OK$tls_newline"*) ;;
+    *) return 1 ;;
+  esac
+  [ -s "$tls_dir/$1/key.pem" ] || return 1
+  [ "$1" != ca ] || return 0
+  text_read "$tls_dir/$1/ca.pem"
+  tls_authority=$text
+  text_read "$tls_dir/ca/cert.pem"
+  [ "$tls_authority" = "$text" ]
 }
 
 # tls_config FILE: the sections for one authority and two certificates. One configuration serves every call, so
@@ -173,12 +240,12 @@ tls_request() {
   what=$1
   shift
   if [ -s "$tls_dir/$what/key.pem" ]; then
-    openssl req -new -key "$tls_dir/$what/key.pem" -subj "/CN=dind $what" -config "$tls_work/config" "$@" \
+    tls_openssl req -new -key "$tls_dir/$what/key.pem" -subj "/CN=dind $what" -config "$tls_work/config" "$@" \
       2>"$tls_work/$what.log"
     return
   fi
   # shellcheck disable=SC2086 # the algorithm is several words
-  openssl req -new $tls_algorithm -nodes -keyout "$tls_work/$what/key.pem" -subj "/CN=dind $what" \
+  tls_openssl req -new $tls_algorithm -nodes -keyout "$tls_dir/$what/.new/key.pem" -subj "/CN=dind $what" \
     -config "$tls_work/config" "$@" 2>"$tls_work/$what.log"
 }
 
@@ -186,7 +253,7 @@ tls_request() {
 # find that all three are looked for at once, before there is an authority to sign with.
 tls_one_step() {
   [ "$cfg_tls_key" != rsa ] || return 1
-  case $(openssl version) in
+  case $(tls_openssl version) in
     'OpenSSL '[3-9].*) return 0 ;;
   esac
   return 1
@@ -196,15 +263,15 @@ tls_one_step() {
 tls_certify() {
   tls_serial
   tls_request "$1" -x509 -sha256 -CA "$tls_ca" -CAkey "$tls_ca_key" -set_serial "$serial" -days "$cfg_tls_days" \
-    -extensions "$1" -out "$tls_work/$1/cert.pem"
+    -extensions "$1" -out "$tls_dir/$1/.new/cert.pem"
 }
 
 # tls_sign WHAT: the certificate of WHAT from its request.
 tls_sign() {
   tls_serial
-  openssl x509 -req -sha256 -in "$tls_work/$1.csr" -CA "$tls_ca" -CAkey "$tls_ca_key" \
+  tls_openssl x509 -req -sha256 -in "$tls_work/$1.csr" -CA "$tls_ca" -CAkey "$tls_ca_key" \
     -set_serial "$serial" -days "$cfg_tls_days" -extfile "$tls_work/config" -extensions "$1" \
-    -out "$tls_work/$1/cert.pem" 2>>"$tls_work/$1.log"
+    -out "$tls_dir/$1/.new/cert.pem" 2>>"$tls_work/$1.log"
 }
 
 tls_failed() {
@@ -227,19 +294,13 @@ tls_issue() {
   esac
   tls_names
   tls_work=$cfg_run_dir/tls
-  rm -rf "$tls_work"
-  mkdir -p "$tls_work/ca" "$tls_work/server" "$tls_work/client" || die "cannot write below $cfg_run_dir"
   tls_old_san=''
   if [ -s "$tls_dir/server/san" ]; then
     read -r tls_old_san <"$tls_dir/server/san"
   fi
-  # Keys are made without permissions for others from the first byte.
-  tls_umask=$(umask)
-  umask 077
-  tls_config "$tls_work/config"
-
   tls_made='ca server client'
-  if [ -s "$tls_dir/ca/key.pem" ] && tls_fresh "$tls_dir/ca/cert.pem"; then
+  tls_check
+  if tls_good ca; then
     tls_made=''
     if [ "$tls_old_san" != "$tls_san" ] || ! tls_good server; then
       tls_made=server
@@ -247,22 +308,27 @@ tls_issue() {
     tls_good client || tls_made="$tls_made client"
   fi
   if [ -z "$tls_made" ]; then
-    umask "$tls_umask"
-    rm -rf "$tls_work" "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new"
+    tls_sweep
     tls_client_access
     report_decision tls "$cfg_tls_key" "certificates in $tls_dir are still good"
     return 0
   fi
-  # The directories are for everybody, what is in them is not.
-  (umask "$tls_umask" && mkdir -p "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new") ||
+  # The directories are for everybody, what is in them is not. Those of a killed start stay, but not what is in them.
+  mkdir -p "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new" ||
     die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
+  files_remove "$tls_dir/"*/.new/*
+  # Keys are made without permissions for others from the first byte.
+  tls_umask=$(umask)
+  umask 077
+  mkdir -p "$tls_work" || die "cannot write below $cfg_run_dir"
+  tls_config "$tls_work/config"
 
   tls_pids=''
   tls_leaves=${tls_made#ca}
   if [ "$tls_leaves" != "$tls_made" ]; then
     tls_serial
     tls_request ca -x509 -sha256 -set_serial "$serial" -days "$cfg_tls_days" -extensions ca \
-      -out "$tls_work/ca/cert.pem" &
+      -out "$tls_dir/ca/.new/cert.pem" &
     tls_pids="ca:$!"
   fi
   tls_finish=tls_certify
@@ -275,8 +341,8 @@ tls_issue() {
   fi
   tls_wait
   tls_ca=$tls_dir/ca/cert.pem tls_ca_key=$tls_dir/ca/key.pem
-  [ ! -s "$tls_work/ca/cert.pem" ] || tls_ca=$tls_work/ca/cert.pem
-  [ ! -s "$tls_work/ca/key.pem" ] || tls_ca_key=$tls_work/ca/key.pem
+  [ ! -s "$tls_dir/ca/.new/cert.pem" ] || tls_ca=$tls_dir/ca/.new/cert.pem
+  [ ! -s "$tls_dir/ca/.new/key.pem" ] || tls_ca_key=$tls_dir/ca/.new/key.pem
   for what in $tls_leaves; do
     "$tls_finish" "$what" &
     tls_pids="$tls_pids $what:$!"
@@ -290,33 +356,44 @@ tls_issue() {
 # harmless: the authority comes last, so that until then nothing refers to it; its key comes before its certificate,
 # elsewhere the key comes last; and a directory .new says that the work was not finished.
 tls_install() {
+  text_read "$tls_ca"
+  set --
+  for what in $tls_made; do
+    set -- "$@" "$tls_dir/$what/.new/cert.pem"
+    if [ "$what" != ca ]; then
+      printf '%s' "$text" >"$tls_dir/$what/.new/ca.pem" || die "cannot write to $tls_dir/$what"
+      set -- "$@" "$tls_dir/$what/.new/ca.pem"
+    fi
+  done
+  chmod 0644 "$@" || die "cannot write below $tls_dir"
   for what in client server ca; do
     case " $tls_made " in
       *" $what "*) ;;
       *) continue ;;
     esac
-    tls_from=$tls_work/$what tls_to=$tls_dir/$what
-    if [ "$what" = ca ]; then
-      tls_files='key.pem cert.pem'
-      chmod 0644 "$tls_from/cert.pem"
-    else
-      tls_files='ca.pem cert.pem key.pem'
-      cp "$tls_ca" "$tls_from/ca.pem" && chmod 0644 "$tls_from/ca.pem" "$tls_from/cert.pem"
-    fi
-    # Copied first, because the volume of the certificates is another file system.
-    cp -p "$tls_from/"*.pem "$tls_to/.new" || die "cannot write to $tls_to"
+    tls_files='ca.pem cert.pem key.pem'
+    [ "$what" != ca ] || tls_files='key.pem cert.pem'
     set --
     for file in $tls_files; do
-      [ ! -s "$tls_to/.new/$file" ] || set -- "$@" "$tls_to/.new/$file"
+      [ ! -s "$tls_dir/$what/.new/$file" ] || set -- "$@" "$tls_dir/$what/.new/$file"
     done
-    mv -f "$@" "$tls_to" || die "cannot write to $tls_to"
+    mv -f "$@" "$tls_dir/$what" || die "cannot write to $tls_dir/$what"
   done
-  rm -rf "$tls_work" "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new"
+  tls_sweep
   case $tls_made in
     *server*) echo "$tls_san" >"$tls_dir/server/san" ;;
   esac
   tls_client_access
   report_decision tls "$cfg_tls_key" "issued: ${tls_made# }, for $cfg_tls_days days, in $tls_dir"
+}
+
+# tls_sweep: the marks of unfinished work, when everything is in its place.
+tls_sweep() {
+  set --
+  for tls_rest in "$tls_work" "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new"; do
+    [ ! -e "$tls_rest" ] || set -- "$@" "$tls_rest"
+  done
+  [ $# -eq 0 ] || rm -rf "$@"
 }
 
 # tls_client_access: the client's key for a group, or with the mode asked for; never for the world by default.
