@@ -3,32 +3,19 @@
 load log config report args engine iptables
 config_load
 
-it "a backend works when a chain can be made and removed, and one that a killed start left is no obstacle"
 mkdir -p "$work/bin"
 saved_path=$PATH
 PATH=$work/bin:$PATH
-cat >"$work/bin/iptables-legacy" <<'END'
-#!/bin/sh
-# A table with one chain, kept as a file.
-chain=${0%/*}/chain
-echo "$5" >>"${0%/*}/calls"
-case $5 in
-  -N) [ ! -e "$chain" ] && true >"$chain" ;;
-  -X) [ -e "$chain" ] && rm "$chain" ;;
-esac || {
-  echo "iptables: $5 refused" >&2
-  exit 1
-}
-END
-chmod +x "$work/bin/iptables-legacy"
+for backend in legacy nft; do
+  printf '#!/bin/sh\n' >"$work/bin/iptables-$backend"
+done
+printf '#!/bin/sh\ncat >"%s"\n' "$work/batch" >"$work/bin/iptables-legacy-restore"
+printf '#!/bin/sh\necho "no table nat" >&2\nexit 3\n' >"$work/bin/iptables-nft-restore"
+chmod +x "$work/bin/"*
+it "a backend works when a chain can be made and removed in one transaction, so that none is ever left"
 yes iptables_probe legacy
-equals "$(tr '\n' ' ' <"$work/bin/calls")" "-N -X "
-true >"$work/bin/chain"
-yes iptables_probe legacy
-no test -e "$work/bin/chain"
-it "a backend that makes no chain is tried once, and its words are kept"
-printf '#!/bin/sh\necho "no table nat" >&2\nexit 3\n' >"$work/bin/iptables-nft"
-chmod +x "$work/bin/iptables-nft"
+equals "$(tr '\n' ' ' <"$work/batch")" "*nat -N DIND-PROBE -X DIND-PROBE COMMIT "
+it "what a backend says that does not work is kept"
 no iptables_probe nft
 equals "$iptables_error" "no table nat"
 PATH=$saved_path

@@ -5,7 +5,7 @@ config_load
 config_storage_driver='' config_snapshotter='' engine_config=/etc/docker/daemon.json
 engine_help='      --storage-driver string'
 unset DOCKER_DRIVER DIND_STORAGE
-data_root=$work/data
+mounts='' data_root=$work/data
 mkdir -p "$data_root"
 overlay=yes
 storage_overlay() {
@@ -25,6 +25,20 @@ again overlay2
 storage_prepare
 equals "$dockerd_flags" "--storage-driver=overlay2
 "
+it "the file system below a directory is that of the nearest mount, the last one made there"
+(
+  mounts='/ overlay 0:5 rw
+/var ext4 8:1 rw
+/var xfs 8:2 rw
+/var/library btrfs 8:3 rw
+'
+  storage_kind /var/lib/docker
+  equals "$kind" xfs
+  storage_kind /srv
+  equals "$kind" overlay
+  storage_kind /var/library
+  equals "$kind" btrfs
+)
 it "two volumes of one file system are probed once, others each"
 (
   calls=''

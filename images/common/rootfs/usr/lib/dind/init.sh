@@ -11,6 +11,11 @@ init_present() {
     tini | tini-static | docker-init | catatonit | dumb-init) ;;
     *) return 1 ;;
   esac
+  # How the image's own entry point calls it; dash and ash leave out the bytes between the words.
+  read -r init_words 2>/dev/null <"$dind_root/proc/$PPID/cmdline"
+  case $init_words in
+    tini-s-g--*) return 0 ;;
+  esac
   init_words=$(tr '\0' ' ' <"$dind_root/proc/$PPID/cmdline")
   init_words=${init_words%% -- *}
   case $init_comm:$init_words in

@@ -42,16 +42,23 @@ report_tried() {
 # report_decision ID CHOICE REASON: the end of a decision; one line of the log says the same.
 report_decision() {
   report_list=''
-  while read -r report_id report_entry; do
-    [ "$report_id" != "$1" ] || report_list="${report_list:+$report_list,}$report_entry"
-  done <<END
-$report_tried
-END
+  case $report_newline$report_tried in
+    *"$report_newline$1 "*) report_list_tried "$1" ;;
+  esac
   json_string "$2"
   report_entry="{\"id\":\"$1\",\"choice\":$json,\"tried\":[$report_list]"
   json_string "$3"
   report_decisions="${report_decisions:+$report_decisions,}$report_newline  $report_entry,\"reason\":$json}"
   log "$1: $2 ($3)"
+}
+
+# report_list_tried ID: what belongs to a decision, in $report_list.
+report_list_tried() {
+  while read -r report_id report_entry; do
+    [ "$report_id" != "$1" ] || report_list="${report_list:+$report_list,}$report_entry"
+  done <<END
+$report_tried
+END
 }
 
 # report_version PROGRAM VERSION

@@ -5,31 +5,47 @@
 # Version 2: the group below the own one that the processes of this container move to. No other program makes one of
 # this name, so a path that ends in it is of an earlier start.
 cgroup_leaf=dind-init
+cgroup_newline='
+'
 
 # cgroup_scan: the mounts below /sys/fs/cgroup and the paths of this process.
 #   cgroup_v2_root, cgroup_v2_mounted  root field and presence of cgroup2 at /sys/fs/cgroup itself
 #   cgroup_v1_mounts                   lines "ROOT POINT OPTIONS" of the version 1 hierarchies
 #   cgroup_shared                      set when one of those mounts propagates to another namespace
 #   mounts_shared                      points of every mount that does
-#   mounts                             lines "POINT DEVICE OPTIONS" of every mount
+#   mounts                             lines "POINT TYPE DEVICE OPTIONS" of every mount
 #   cgroup_v2_path, cgroup_v1_paths    own path; lines ":CONTROLLERS:PATH"
 cgroup_scan() {
   cgroup_v2_mounted='' cgroup_v2_root='' cgroup_v1_mounts='' cgroup_shared='' cgroup_points=' '
   cgroup_hybrid='' mounts_shared=' ' mounts=''
-  while read -r _ _ device root point flags rest; do
-    mounts="$mounts$point $device $flags
+  # In one piece: read(1) takes a byte at a time, and there may be hundreds of mounts.
+  cgroup_lines=$(cat "$dind_root/proc/self/mountinfo") || die "/proc/self/mountinfo cannot be read"
+  set -f
+  cgroup_ifs=$IFS
+  IFS=$cgroup_newline
+  for cgroup_line in $cgroup_lines; do
+    IFS=' '
+    # shellcheck disable=SC2086 # the fields of a line
+    set -- $cgroup_line
+    device=$3 root=$4 point=$5 flags=$6
+    shift 6
+    # The optional fields end at a lone hyphen: proc(5), /proc/PID/mountinfo.
+    while [ $# -gt 3 ] && [ "$1" != - ]; do
+      case $1 in
+        shared:*) mounts_shared="$mounts_shared$point " ;;
+      esac
+      shift
+    done
+    mounts="$mounts$point $2 $device $flags
 "
-    case $rest in
-      *shared:*' - '*) mounts_shared="$mounts_shared$point " ;;
-    esac
     case $point in
       /sys/fs/cgroup | /sys/fs/cgroup/*) ;;
       *) continue ;;
     esac
-    # The optional fields end at a lone hyphen: proc(5), /proc/PID/mountinfo.
-    options=${rest##* }
-    kind=${rest#*- }
-    case ${kind%% *} in
+    kind=$2
+    shift $(($# - 1))
+    options=$1
+    case $kind in
       cgroup2)
         if [ "$point" = /sys/fs/cgroup ]; then
           cgroup_v2_mounted=1 cgroup_v2_root=$root
@@ -47,7 +63,9 @@ cgroup_scan() {
     case $mounts_shared in
       *" $point ") cgroup_shared=1 ;;
     esac
-  done <"$dind_root/proc/self/mountinfo"
+  done
+  IFS=$cgroup_ifs
+  set +f
   cgroup_v2_path='' cgroup_v1_paths=''
   while IFS=: read -r id controllers path; do
     if [ "$id" = 0 ]; then
@@ -234,17 +252,22 @@ cgroup_v2_members() {
 
 # cgroup_v1_own OPTIONS: own path in the hierarchy with these mount options, in $own; status 1 when not a member.
 cgroup_v1_own() {
-  while IFS=: read -r _ controllers path; do
-    [ -n "$controllers" ] || continue
-    case ,$1, in
-      *",${controllers%%,*},"*)
-        own=$path
-        return 0
-        ;;
+  set -f
+  cgroup_ifs=$IFS
+  IFS=$cgroup_newline
+  # shellcheck disable=SC2086 # its lines
+  set -- "$1" $cgroup_v1_paths
+  IFS=$cgroup_ifs
+  set +f
+  cgroup_options=,$1,
+  shift
+  for cgroup_line; do
+    own=${cgroup_line#:*:}
+    cgroup_line=${cgroup_line#:}
+    case $cgroup_options in
+      *",${cgroup_line%%[,:]*},"*) return 0 ;;
     esac
-  done <<END
-$cgroup_v1_paths
-END
+  done
   return 1
 }
 

@@ -150,7 +150,10 @@ daemon_write() {
     report_tried config "$daemon_taken" "taken out of the file: an argument or a variable says it"
   fi
   # There may be the password of a proxy in it.
-  if ! (umask 077 && printf '%s\n' "$daemon_json" >"$daemon_file.new") || ! mv "$daemon_file.new" "$daemon_file"; then
+  daemon_to=$daemon_file
+  [ ! -e "$daemon_file" ] || daemon_to=$daemon_file.new
+  if ! (umask 077 && printf '%s\n' "$daemon_json" >"$daemon_to") ||
+    ! { [ "$daemon_to" = "$daemon_file" ] || mv "$daemon_to" "$daemon_file"; }; then
     die "cannot write $daemon_file"
   fi
   case $daemon_sources in

@@ -48,10 +48,13 @@ hardening_switch() {
     hardening_add "$switch_flag" "$switch_value"
 }
 
-# hardening_write FILE: whether a file of the kernel can be written: what it says is written to it again. Root finds
-# every file writable by its mode.
+# hardening_write FILE: whether a switch of the kernel, 0 or 1, can be written: what it says is written to it again.
+# Root finds every file writable by its mode.
 hardening_write() {
-  kernel_number "$1" && { echo "$number" >"$1"; } 2>/dev/null
+  number=''
+  # Its second byte cannot be had (see kernel_number), which read reports as a failure.
+  read -r number 2>/dev/null <"$1"
+  is_number "$number" && { echo "$number" >"$1"; } 2>/dev/null
 }
 
 # kernel_number FILE: the number that a file below /proc/sys says in $number. Such a file answers one read(2) and no
@@ -168,6 +171,10 @@ set user.max_user_namespaces there, or DIND_USERNS_REMAP=0"
 hardening_key() {
   ! engine_is_from $hardening_keyless || return 0
   [ ! -e "$dind_root/etc/docker/key.json" ] || return 0
+  # What dockerd of the recipe is configured by lies there as a rule, and can be opened for writing.
+  if [ -f "$dind_root/etc/docker/daemon.json" ] && { true >>"$dind_root/etc/docker/daemon.json"; } 2>/dev/null; then
+    return 0
+  fi
   if mkdir "$dind_root/etc/docker/.dind-probe" 2>/dev/null; then
     rmdir "$dind_root/etc/docker/.dind-probe"
     return 0

@@ -43,22 +43,24 @@ iptables_order() {
   fi
 }
 
-# iptables_probe BACKEND: make a chain in nat and remove it, with the program dockerd would run.
+# iptables_probe BACKEND: make a chain in nat and remove it in one transaction, with the program dockerd would run: its
+# names are links to one.
 iptables_probe() {
   command -v "iptables-$1" >/dev/null 2>&1 || {
     report_tried iptables "$1" "iptables-$1 is not in this image"
     iptables_error="iptables-$1 is not in this image"
     return 1
   }
-  # The second attempt is for the chain of a start that was killed.
-  for iptables_attempt in first second; do
-    if iptables_error=$("iptables-$1" -w 5 -t nat -N DIND-PROBE 2>&1) &&
-      iptables_error=$("iptables-$1" -w 5 -t nat -X DIND-PROBE 2>&1); then
-      report_tried iptables "$1" works
-      return 0
-    fi
-    [ $iptables_attempt = second ] || "iptables-$1" -w 5 -t nat -X DIND-PROBE 2>/dev/null || break
-  done
+  if iptables_error=$("iptables-$1-restore" -w 5 --noflush 2>&1 <<'END'
+*nat
+-N DIND-PROBE
+-X DIND-PROBE
+COMMIT
+END
+  ); then
+    report_tried iptables "$1" works
+    return 0
+  fi
   report_tried iptables "$1" "$iptables_error"
   return 1
 }

@@ -59,10 +59,10 @@ running_refuse() {
   fi
 }
 
-# stale_remove: pid files and sockets of a daemon that is gone.
+# stale_remove FILE...: pid files and sockets of a daemon that is gone, and FILEs.
 stale_remove() {
   running_refuse
-  files_remove "$pid_file" "$exec_root/containerd/containerd.pid" "$exec_root/containerd/containerd.sock" \
+  files_remove "$@" "$pid_file" "$exec_root/containerd/containerd.pid" "$exec_root/containerd/containerd.sock" \
     "$exec_root/containerd/containerd.sock.ttrpc" "$exec_root/containerd/containerd-debug.sock" ||
     die "cannot remove the pid files of an earlier daemon below $exec_root"
 }

@@ -47,13 +47,14 @@ die_hook() {
   report_write failed
 }
 
-# prepare_container ARG...: what any nested engine needs, whoever starts it.
-prepare_container() {
+# prepare_begin ARG...: whether anything may be done here, and the team's own steps before it.
+prepare_begin() {
   report_owned=''
   running_refuse
   report_owned=1
-  mkdir -p "$cfg_run_dir" || die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
-  files_remove "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json"
+  [ -d "$cfg_run_dir/mount-probe" ] || mkdir -p "$cfg_run_dir/mount-probe" ||
+    die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
+  stale_remove "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json" "$cfg_run_dir/daemon.json"
   own_status
   [ "$own_user" = 0 ] || die "dockerd of this image needs root"
   can_mount || die "$cannot_mount"
@@ -67,6 +68,10 @@ prepare_container() {
     engine_locate "$@"
     listen_socket "$@"
   fi
+}
+
+# prepare_container ARG...: what any nested engine needs, whoever starts it.
+prepare_container() {
   phase_begin
   security_prepare
   cgroup_prepare
@@ -85,14 +90,17 @@ prepare_container() {
   phase_end iptables
 }
 
-# prepare_daemon DEFAULTS ARG...: flags for dockerd, with the default listeners when DEFAULTS is not empty.
+# prepare_daemon DEFAULTS ARG...: the container, and flags for dockerd, with the default listeners when DEFAULTS is not
+# empty. Nothing on the volumes is touched before they are ours; certificates are begun first, because they take longest.
 prepare_daemon() {
   prepare_defaults=$1
   shift
+  prepare_begin "$@"
   phase_begin
   lock_take
   phase_end lock
   listen_prepare "$prepare_defaults" "$@"
+  prepare_container "$@"
   phase_begin
   storage_prepare "$@"
   phase_end storage

@@ -17,7 +17,11 @@ api_answers() {
     --format '{{range .Server.Components}}{{.Name}} {{.Version}}{{println}}{{end}}' 2>/dev/null)
 }
 
-# state_write KEY=VALUE...: facts for dindctl, put in place by one rename.
+# state_write KEY=VALUE...: facts for dindctl; those that were there are replaced by one rename.
 state_write() {
+  if [ ! -e "$cfg_run_dir/state" ]; then
+    printf '%s\n' "$@" >"$cfg_run_dir/state"
+    return
+  fi
   printf '%s\n' "$@" >"$cfg_run_dir/state.new" && mv "$cfg_run_dir/state.new" "$cfg_run_dir/state"
 }

@@ -8,7 +8,8 @@
 # renew_note: keep what dockerd is about to read. Health looks at this copy, not at what lies there since.
 renew_note() {
   [ -n "$tls_cert" ] || return 0
-  cp "$tls_cert" "$cfg_run_dir/served.pem" || die "cannot write $cfg_run_dir/served.pem"
+  text_read "$tls_cert"
+  printf '%s' "$text" >"$cfg_run_dir/served.pem" || die "cannot write $cfg_run_dir/served.pem"
 }
 
 # renew_issue: what a start would do about the certificates, in a shell of its own: a failure is no reason to end.
@@ -32,7 +33,14 @@ renew_due() {
 
 # renew_waiting: whether another certificate than the served one lies there, and is good.
 renew_waiting() {
-  [ -s "$tls_cert" ] && [ "$(cat "$tls_cert")" != "$(cat "$cfg_run_dir/served.pem")" ] && renew_issue
+  [ -s "$tls_cert" ] && renew_differs && renew_issue
+}
+
+renew_differs() {
+  text_read "$cfg_run_dir/served.pem"
+  renew_served=$text
+  text_read "$tls_cert"
+  [ "$text" != "$renew_served" ]
 }
 
 # renew_idle: whether a restart of dockerd interrupts nobody.

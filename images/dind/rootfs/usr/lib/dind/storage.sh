@@ -27,16 +27,17 @@ storage_overlay() {
   [ -z "$storage_error" ]
 }
 
-# storage_mount DIR: device and options of the mount that DIR is, in $storage_mount; status 1 when it is none.
+# storage_mount DIR: type, device and options of the mount that DIR is, in $storage_mount; status 1 when it is none.
 storage_mount() {
   storage_mount=''
-  while read -r point rest; do
-    # The last one is on top.
-    [ "$point" != "$1" ] || storage_mount=$rest
-  done <<END
-$mounts
-END
-  [ -n "$storage_mount" ]
+  case $engine_newline$mounts in
+    *"$engine_newline$1 "*) ;;
+    *) return 1 ;;
+  esac
+  # The last one is on top.
+  storage_mount=$engine_newline$mounts
+  storage_mount=${storage_mount##*"$engine_newline$1 "}
+  storage_mount=${storage_mount%%"$engine_newline"*}
 }
 
 # storage_overlay_given DIR: storage_overlay, unless it has worked on a mount of the same file system: two volumes of one
@@ -53,7 +54,18 @@ storage_worked=''
 
 # storage_kind DIR: the type of the file system below DIR in $kind, for the report only; the probe decides.
 storage_kind() {
-  kind=$(stat -f -c %T "$1" 2>/dev/null) || kind=unknown
+  kind_directory=$1
+  while ! storage_mount "$kind_directory"; do
+    case $kind_directory in
+      /)
+        kind=unknown
+        return 0
+        ;;
+    esac
+    kind_directory=${kind_directory%/*}
+    kind_directory=${kind_directory:-/}
+  done
+  kind=${storage_mount%% *}
 }
 
 # storage_driver_name: what the overlay driver is called in $driver. Docker 29 keeps new images in containerd, whose

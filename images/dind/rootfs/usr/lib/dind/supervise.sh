@@ -51,8 +51,8 @@ run_daemon() {
   attempt=1 ready_before=''
   while :; do
     files_remove "$cfg_run_dir/ready" "$cfg_run_dir/restart" "$cfg_run_dir/failure"
-    report_write starting
     dockerd_begin "$@"
+    report_write starting
     daemon_watch_start &
     starter_pid=$!
     # A signal may have come before there was anything to stop.

@@ -112,7 +112,6 @@ tls_end() {
       took) report_timing tls "$tls_first" ;;
     esac
   done <"$tls_outcome"
-  rm -f "$tls_outcome"
 }
 
 # tls_openssl ARG...: some commands of OpenSSL 3 read the authorities of the whole system before they begin, which takes
@@ -209,8 +208,7 @@ tls_config() {
   for name in $tls_san; do
     tls_list="${tls_list:+$tls_list,}$name"
   done
-  cat >"$1" <<END
-[req]
+  printf '%s' "[req]
 distinguished_name = name
 prompt = no
 [name]
@@ -232,7 +230,7 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = clientAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
-END
+" >"$1"
 }
 
 # tls_request WHAT ARG...: openssl req with the key of WHAT, made on the way when there is none.
@@ -314,14 +312,13 @@ tls_issue() {
     return 0
   fi
   # The directories are for everybody, what is in them is not. Those of a killed start stay, but not what is in them.
-  mkdir -p "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new" ||
+  mkdir -p "$tls_work" "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new" ||
     die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
   files_remove "$tls_dir/"*/.new/*
+  tls_config "$tls_work/config" || die "cannot write below $cfg_run_dir"
   # Keys are made without permissions for others from the first byte.
   tls_umask=$(umask)
   umask 077
-  mkdir -p "$tls_work" || die "cannot write below $cfg_run_dir"
-  tls_config "$tls_work/config"
 
   tls_pids=''
   tls_leaves=${tls_made#ca}

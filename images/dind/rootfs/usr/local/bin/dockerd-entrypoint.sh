@@ -81,7 +81,6 @@ daemon_prepare() {
   shift
   daemon_read "$@"
   engine_locate "$@"
-  prepare_container "$@"
   prepare_daemon "$listen_defaults" "$@"
 }
 
