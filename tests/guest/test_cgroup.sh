@@ -1,6 +1,10 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report cgroup
+load log config report role cgroup
+cgroup_whole() {
+  cgroup_scan
+  cgroup_prepare
+}
 calls='' cgroup_parent=''
 mount() { calls="$calls|mount $*"; }
 umount() { calls="$calls|umount $*"; }
@@ -62,7 +66,7 @@ v2_line /
 put /proc/self/cgroup 0::/
 rm "$dind_root/sys/fs/cgroup/cgroup.type"
 cgroup_scan
-cgroup_prepare
+cgroup_whole
 equals "$(ls "$dind_root/sys/fs/cgroup")" "cgroup.controllers
 cgroup.procs
 cgroup.subtree_control
@@ -70,7 +74,7 @@ pods"
 
 it "v2, a path outside of the namespace is an error that says so"
 put /proc/self/cgroup 0::/../other
-contains "$(cgroup_prepare 2>&1)" "/../other is not below"
+contains "$(cgroup_whole 2>&1)" "/../other is not below"
 
 it "v2, a mount of groups above the namespace is covered by an own view"
 fresh
@@ -80,7 +84,7 @@ v2_dir ''
 calls='' cgroup_parent=''
 echo "cpu memory pids" >"$dind_root/sys/fs/cgroup/cgroup.subtree_control"
 cgroup_v2_delegate() { cgroup_enabled=all; }
-cgroup_prepare
+cgroup_whole
 contains "$calls" "|mount -t cgroup2 -o rw cgroup2 $cfg_run_dir/view|mount --bind $cfg_run_dir/view /sys/fs/cgroup|"
 it "v2, and what is mounted there cannot show outside"
 contains "$calls" "|mount --make-rprivate /sys/fs/cgroup|"
@@ -140,7 +144,7 @@ mkdir() { calls="$calls|mkdir $*"; }
 
 it "v1, scoped mounts: every hierarchy appears at its own path too"
 v1 /docker/c1 /docker/c1 /docker/c1
-cgroup_prepare
+cgroup_whole
 contains "$calls" "|mount -a -T $cfg_run_dir/cgroup.fstab"
 contains "$(cat "$cfg_run_dir/cgroup.fstab")" \
   "/sys/fs/cgroup/cpu,cpuacct /sys/fs/cgroup/cpu,cpuacct/docker/c1 none bind 0 0"
@@ -149,7 +153,7 @@ equals "$cgroup_parent" ''
 
 it "v1, own namespace: nothing to do"
 v1 / / /
-cgroup_prepare
+cgroup_whole
 equals "${calls}[$cgroup_parent]" '[]'
 
 it "v1, the host's hierarchies: containers go below the own group of memory"
@@ -158,7 +162,7 @@ for name in memory cpu,cpuacct systemd; do
   command mkdir -p "$dind_root/sys/fs/cgroup/$name"
   : >"$dind_root/sys/fs/cgroup/$name/release_agent"
 done
-cgroup_prepare
+cgroup_whole
 equals "$cgroup_parent$calls" /docker/c1/docker
 
 it "v1, a hierarchy in whose root this container is gets unmounted"
@@ -167,16 +171,16 @@ for name in memory cpu,cpuacct systemd; do
   command mkdir -p "$dind_root/sys/fs/cgroup/$name"
   : >"$dind_root/sys/fs/cgroup/$name/release_agent"
 done
-cgroup_prepare
+cgroup_whole
 equals "$calls" "|umount /sys/fs/cgroup/cpu,cpuacct"
 
 it "v1, host's mounts in a private namespace: an own view of each"
 v1 /../.. / /
-cgroup_prepare
+cgroup_whole
 contains "$calls" "|mount -t cgroup -o none,name=systemd cgroup $cfg_run_dir/view|mount --bind $cfg_run_dir/view /sys/fs/cgroup/systemd"
 
 it "no cgroup file system is an error that says what to do"
 fresh
 put /proc/self/mountinfo '1 1 0:1 / / rw - overlay overlay rw'
 put /proc/self/cgroup '0::/'
-contains "$(cgroup_prepare 2>&1)" --privileged
+contains "$(cgroup_whole 2>&1)" --privileged

@@ -5,6 +5,8 @@ config_load
 config_storage_driver='' config_snapshotter='' engine_config=/etc/docker/daemon.json
 engine_help='      --storage-driver string'
 unset DOCKER_DRIVER DIND_STORAGE
+storage_outcome=$work/outcome
+true >"$storage_outcome"
 mounts='' data_root=$work/data
 mkdir -p "$data_root"
 overlay=yes
@@ -25,6 +27,33 @@ again overlay2
 storage_prepare
 equals "$dockerd_flags" "--storage-driver=overlay2
 "
+it "what was probed beside other steps is not probed again, neither when it worked nor when it did not"
+(
+  calls=''
+  storage_overlay() {
+    storage_error=''
+    [ "$1" = "$data_root" ] || storage_error='no room at all'
+    echo "$1" >>"$work/probed"
+    [ -z "$storage_error" ]
+  }
+  storage_begin
+  yes storage_overlay_begun "$data_root"
+  if [ -d /var/lib/containerd ]; then
+    no storage_overlay_begun /var/lib/containerd
+    equals "$storage_error" 'no room at all'
+  fi
+  equals "$(sort "$work/probed" | uniq -d)" ''
+)
+it "a probe that was killed beside them is made again"
+(
+  storage_overlay() {
+    sleep 60
+  }
+  storage_begin
+  kill -KILL "$storage_job"
+  storage_overlay() { storage_error=''; }
+  yes storage_overlay_begun "$data_root" 2>/dev/null
+)
 it "the file system below a directory is that of the nearest mount, the last one made there"
 (
   mounts='/ overlay 0:5 rw
@@ -49,7 +78,7 @@ it "two volumes of one file system are probed once, others each"
 /far 8:2 rw
 '
   for directory in /data /more /other /far /plain /plain; do
-    storage_overlay_given "$directory"
+    storage_overlay_shared "$directory"
   done
   equals "$calls" '|/data|/other|/far|/plain|/plain'
 )
@@ -63,8 +92,8 @@ it "and one on which it failed is probed again, for its reason"
   mounts='/data 8:1 rw
 /more 8:1 rw
 '
-  no storage_overlay_given /data
-  no storage_overlay_given /more
+  no storage_overlay_shared /data
+  no storage_overlay_shared /more
   equals "$calls" '|/data|/more'
 )
 it "no rung left is an error, never vfs"

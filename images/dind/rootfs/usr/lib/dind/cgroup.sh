@@ -77,10 +77,9 @@ cgroup_scan() {
   done <"$dind_root/proc/self/cgroup"
 }
 
-# cgroup_prepare: the whole of it. Leaves the argument for --cgroup-parent in $cgroup_parent, or empty.
+# cgroup_prepare: what was scanned made fit. Leaves the argument for --cgroup-parent in $cgroup_parent, or empty.
 cgroup_prepare() {
   cgroup_parent=''
-  cgroup_scan
   if [ -n "$cgroup_v2_mounted" ]; then
     cgroup_v2_prepare
   elif [ -n "$cgroup_v1_mounts" ]; then
@@ -102,7 +101,7 @@ cgroup_private_mounts() {
 cgroup_view() {
   mkdir -p "$cfg_run_dir/view"
   if ! { mount -t "$1" -o "$2" "$1" "$cfg_run_dir/view" && mount --bind "$cfg_run_dir/view" "$3"; }; then
-    die "cannot put a view of our own over $3 ($2)"
+    die "cannot put a view of our own over $3 ($2): $cannot_mount"
   fi
   umount "$cfg_run_dir/view"
 }
@@ -199,7 +198,8 @@ start the outer container in a group of type domain"
     fi
     cgroup_try=$((cgroup_try + 1))
     [ $cgroup_try -lt 40 ] || break
-    sleep 0.05
+    # What a step of this start ran meanwhile is gone at the second look.
+    [ $cgroup_try -lt 4 ] || sleep 0.05
   done
   # Some controller refuses: take those that can be had, and say which cannot.
   for controller in $controllers; do
@@ -378,7 +378,8 @@ cgroup_v1_bind() {
   mkdir -p $cgroup_dirs || die "the control groups are read-only: run with --privileged"
   # As lines of fstab(5), whose escapes are those of mountinfo: one call for a dozen of them.
   if ! printf '%s' "$cgroup_binds" >"$cfg_run_dir/cgroup.fstab" || ! mount -a -T "$cfg_run_dir/cgroup.fstab"; then
-    die "cannot bind the control group hierarchies to their own paths, as $cfg_run_dir/cgroup.fstab lists them"
+    die "cannot bind the control group hierarchies to their own paths, as $cfg_run_dir/cgroup.fstab lists them: \
+$cannot_mount"
   fi
 }
 

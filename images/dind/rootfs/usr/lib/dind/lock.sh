@@ -36,16 +36,20 @@ lock_said=''
 
 # lock_foreign: whether a daemon that does not know our lock has its databases open (bbolt locks them).
 lock_foreign() {
+  lock_jobs='' lock_found=1
   for file in volumes/metadata.db network/files/local-kv.db containerd/daemon/io.containerd.metadata.v1.bolt/meta.db; do
     [ -f "$data_root/$file" ] || continue
+    flock -n 8 8<"$data_root/$file" &
+    lock_jobs="$lock_jobs $!:$file"
+  done
+  for job in $lock_jobs; do
     lock_status=0
-    flock -n 8 8<"$data_root/$file" || lock_status=$?
+    wait "${job%%:*}" || lock_status=$?
     if [ $lock_status = 1 ]; then
-      lock_holder="another daemon, which has $file open"
-      return 0
+      lock_holder="another daemon, which has ${job#*:} open" lock_found=0
     fi
   done
-  return 1
+  return $lock_found
 }
 
 # running_refuse: a living dockerd of this container is an error.

@@ -35,7 +35,7 @@
 
 # die_hook REASON: the report of a start that failed is the one most wanted. Neither it nor the reason of the end is
 # written where the run directory belongs to a daemon that is alive.
-report_owned=1
+report_owned=1 mount_refused=''
 die_hook() {
   [ -n "$report_owned" ] || return 0
   termination_note "$1"
@@ -52,12 +52,12 @@ prepare_begin() {
   report_owned=''
   running_refuse
   report_owned=1
-  [ -d "$cfg_run_dir/mount-probe" ] || mkdir -p "$cfg_run_dir/mount-probe" ||
+  [ -d "$cfg_run_dir" ] || mkdir -p "$cfg_run_dir" ||
     die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
   stale_remove "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json" "$cfg_run_dir/daemon.json"
-  own_status
+  can_administer || mount_refused=1
   [ "$own_user" = 0 ] || die "dockerd of this image needs root"
-  can_mount || die "$cannot_mount"
+  [ -z "$mount_refused" ] || die "$cannot_mount"
   report_owned=run
   state_write state=starting
   listen_socket "$@"
@@ -68,6 +68,14 @@ prepare_begin() {
     engine_locate "$@"
     listen_socket "$@"
   fi
+  cgroup_scan
+  # Where the outer container has any mount shared with its host, its volumes are too: what is mounted on them would show
+  # outside, and stay there. A directory that is no mount of its own refuses, and needs nothing.
+  if [ "$mounts_shared" != ' ' ]; then
+    for directory in "$data_root" /var/lib/containerd; do
+      mount --make-private "$directory" 2>/dev/null || :
+    done
+  fi
 }
 
 # prepare_container ARG...: what any nested engine needs, whoever starts it.
@@ -75,15 +83,8 @@ prepare_container() {
   phase_begin
   security_prepare
   cgroup_prepare
-  # Where the outer container has any mount shared with its host, its volumes are too: what dockerd mounts on them would
-  # show outside, and stay there.
-  for directory in "$data_root" /var/lib/containerd; do
-    case $mounts_shared in
-      *" $directory "*) mount --make-private "$directory" || die "cannot make $directory private to this container" ;;
-    esac
-  done
   # Volumes with shared propagation in nested containers need a shared root.
-  mount --make-rshared / || die "cannot make / a shared mount"
+  mount --make-rshared / || die "cannot make / a shared mount: $cannot_mount"
   phase_end container
   phase_begin
   iptables_prepare "$@"
@@ -91,7 +92,8 @@ prepare_container() {
 }
 
 # prepare_daemon DEFAULTS ARG...: the container, and flags for dockerd, with the default listeners when DEFAULTS is not
-# empty. Nothing on the volumes is touched before they are ours; certificates are begun first, because they take longest.
+# empty. Nothing on the volumes is touched before they are ours; then certificates and the probe of the storage, which
+# take long, are begun beside the rest.
 prepare_daemon() {
   prepare_defaults=$1
   shift
@@ -100,6 +102,7 @@ prepare_daemon() {
   lock_take
   phase_end lock
   listen_prepare "$prepare_defaults" "$@"
+  storage_begin
   prepare_container "$@"
   phase_begin
   storage_prepare "$@"

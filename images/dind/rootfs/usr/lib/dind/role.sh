@@ -19,6 +19,8 @@ own_status() {
   done <"$dind_root/proc/self/status"
 }
 
+cannot_mount='this container may not mount: run it with --privileged for a daemon of its own'
+
 # can_administer: CAP_SYS_ADMIN (bit 21) in the effective set; without it nothing can be mounted.
 can_administer() {
   own_status
@@ -33,9 +35,8 @@ can_administer() {
 # can_mount: the capability, and a mount that is really made: seccomp and LSMs refuse it as well. Else the reason in
 # $cannot_mount.
 can_mount() {
-  cannot_mount='this container may not mount: run it with --privileged for a daemon of its own'
   can_administer || return 1
-  if [ ! -d "$cfg_run_dir/mount-probe" ] && ! mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null; then
+  if ! mkdir -p "$cfg_run_dir/mount-probe" 2>/dev/null; then
     cannot_mount="$cfg_run_dir cannot be made: mount a tmpfs on /run when the root is read-only"
     return 1
   fi

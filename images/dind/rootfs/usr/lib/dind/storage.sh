@@ -40,9 +40,25 @@ storage_mount() {
   storage_mount=${storage_mount%%"$engine_newline"*}
 }
 
-# storage_overlay_given DIR: storage_overlay, unless it has worked on a mount of the same file system: two volumes of one
-# host as a rule are.
-storage_overlay_given() {
+# storage_begin: the probe of both data directories, beside the next steps. Its outcome goes to a file, lines
+# "DIR ERROR", without an error where it works.
+storage_begin() {
+  storage_outcome=$cfg_run_dir/storage.outcome
+  true >"$storage_outcome" || die "cannot write $storage_outcome"
+  (
+    for directory in "$data_root" /var/lib/containerd; do
+      [ -d "$directory" ] || continue
+      storage_overlay_shared "$directory" || :
+      echo "$directory $storage_error" >>"$storage_outcome"
+    done
+  ) 9>&- &
+  storage_job=$!
+}
+storage_job=''
+
+# storage_overlay_shared DIR: storage_overlay, unless it has worked on a mount of the same file system: two volumes of
+# one host as a rule are.
+storage_overlay_shared() {
   if storage_mount "$1" && [ "$storage_mount" = "$storage_worked" ]; then
     storage_error=''
     return 0
@@ -51,6 +67,20 @@ storage_overlay_given() {
   storage_worked=$storage_mount
 }
 storage_worked=''
+
+# storage_overlay_begun DIR: the outcome of the probe that storage_begin began there, waited for.
+storage_overlay_begun() {
+  [ -z "$storage_job" ] || wait "$storage_job" || :
+  storage_job=''
+  while read -r directory storage_error; do
+    if [ "$directory" = "$1" ]; then
+      [ -z "$storage_error" ]
+      return
+    fi
+  done <"$storage_outcome"
+  # It was killed.
+  storage_overlay "$1"
+}
 
 # storage_kind DIR: the type of the file system below DIR in $kind, for the report only; the probe decides.
 storage_kind() {
@@ -112,7 +142,7 @@ storage_asked() {
   storage_kind "$data_root"
   case $prior in
     overlay | overlay2 | overlayfs)
-      storage_overlay_given "$data_root" || {
+      storage_overlay_begun "$data_root" || {
         report_tried storage "$prior" "$storage_error ($kind)"
         die "$prior_by asks for $prior, but on $data_root ($kind) $storage_error
 put a volume on $data_root, or set DIND_STORAGE to loop, tmpfs or fuse-overlayfs and remove $prior_by"
@@ -169,7 +199,7 @@ storage_use() {
 }
 
 storage_rung_overlay() {
-  storage_overlay_given "$1" || return 1
+  storage_overlay_begun "$1" || return 1
   storage_driver_name
   storage_use "$driver" "overlay works on $kind"
 }
@@ -269,7 +299,7 @@ storage_fuse() {
 # storage_containerd: the other data directory matters to a containerd that the user runs; it is probed and reported.
 storage_containerd() {
   [ -d /var/lib/containerd ] || return 0
-  if storage_overlay_given /var/lib/containerd; then
+  if storage_overlay_begun /var/lib/containerd; then
     report_tried storage /var/lib/containerd "overlay works"
   else
     report_tried storage /var/lib/containerd "$storage_error: a containerd of your own needs a volume there"

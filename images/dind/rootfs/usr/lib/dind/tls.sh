@@ -247,21 +247,17 @@ tls_request() {
     -config "$tls_work/config" "$@" 2>"$tls_work/$what.log"
 }
 
-# tls_one_step: whether one call makes and signs a certificate. `req -CA` came with OpenSSL 3. RSA keys take so long to
-# find that all three are looked for at once, before there is an authority to sign with.
-tls_one_step() {
-  [ "$cfg_tls_key" != rsa ] || return 1
-  case $(tls_openssl version) in
-    'OpenSSL '[3-9].*) return 0 ;;
-  esac
-  return 1
-}
-
-# tls_certify WHAT: the certificate of WHAT, with its key when there is none.
+# tls_certify WHAT: the certificate of WHAT, with its key when there is none. `req -CA` came with OpenSSL 3; before, it
+# takes a second call.
 tls_certify() {
   tls_serial
   tls_request "$1" -x509 -sha256 -CA "$tls_ca" -CAkey "$tls_ca_key" -set_serial "$serial" -days "$cfg_tls_days" \
-    -extensions "$1" -out "$tls_dir/$1/.new/cert.pem"
+    -extensions "$1" -out "$tls_dir/$1/.new/cert.pem" || { tls_request_only "$1" && tls_sign "$1"; }
+}
+
+# tls_request_only WHAT: a request for WHAT, with its key when there is none.
+tls_request_only() {
+  tls_request "$1" -out "$tls_work/$1.csr"
 }
 
 # tls_sign WHAT: the certificate of WHAT from its request.
@@ -291,7 +287,7 @@ tls_issue() {
     *) tls_algorithm='-newkey ec -pkeyopt ec_paramgen_curve:prime256v1' tls_encipher='' ;;
   esac
   tls_names
-  tls_work=$cfg_run_dir/tls
+  tls_work=$cfg_run_dir/tls tls_client_made=''
   tls_old_san=''
   if [ -s "$tls_dir/server/san" ]; then
     read -r tls_old_san <"$tls_dir/server/san"
@@ -316,53 +312,60 @@ tls_issue() {
     die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
   files_remove "$tls_dir/"*/.new/*
   tls_config "$tls_work/config" || die "cannot write below $cfg_run_dir"
-  # Keys are made without permissions for others from the first byte.
+  # Certificates are for everybody. The files of new keys are there, without permissions for others, before the keys.
   tls_umask=$(umask)
   umask 077
+  for what in $tls_made; do
+    if [ ! -s "$tls_dir/$what/key.pem" ]; then
+      true >"$tls_dir/$what/.new/key.pem" || die "cannot write to $tls_dir/$what"
+      [ "$what" != client ] || tls_client_made=1
+    fi
+  done
+  umask 022
 
-  tls_pids=''
   tls_leaves=${tls_made#ca}
+  tls_pids='' tls_requested=''
   if [ "$tls_leaves" != "$tls_made" ]; then
     tls_serial
     tls_request ca -x509 -sha256 -set_serial "$serial" -days "$cfg_tls_days" -extensions ca \
       -out "$tls_dir/ca/.new/cert.pem" &
     tls_pids="ca:$!"
-  fi
-  tls_finish=tls_certify
-  if [ -n "$tls_leaves" ] && ! tls_one_step; then
-    tls_finish=tls_sign
-    for what in $tls_leaves; do
-      tls_request "$what" -out "$tls_work/$what.csr" &
-      tls_pids="$tls_pids $what:$!"
-    done
+    if [ "$cfg_tls_key" = rsa ]; then
+      # Such keys take so long to find that all three are looked for at once, before there is an authority to sign with.
+      tls_each "$tls_leaves" tls_request_only
+      tls_requested=1
+    fi
   fi
   tls_wait
   tls_ca=$tls_dir/ca/cert.pem tls_ca_key=$tls_dir/ca/key.pem
   [ ! -s "$tls_dir/ca/.new/cert.pem" ] || tls_ca=$tls_dir/ca/.new/cert.pem
   [ ! -s "$tls_dir/ca/.new/key.pem" ] || tls_ca_key=$tls_dir/ca/.new/key.pem
-  for what in $tls_leaves; do
-    "$tls_finish" "$what" &
-    tls_pids="$tls_pids $what:$!"
-  done
+  if [ -n "$tls_requested" ]; then
+    tls_each "$tls_leaves" tls_sign
+  else
+    tls_each "$tls_leaves" tls_certify
+  fi
   tls_wait
+  text_read "$tls_ca"
+  for what in $tls_leaves; do
+    printf '%s' "$text" >"$tls_dir/$what/.new/ca.pem" || die "cannot write to $tls_dir/$what"
+  done
   umask "$tls_umask"
   tls_install
+}
+
+# tls_each WORDS FUNCTION: FUNCTION for every word, at once.
+tls_each() {
+  for what in $1; do
+    "$2" "$what" &
+    tls_pids="$tls_pids $what:$!"
+  done
 }
 
 # tls_install: everything that was made into its place, each file by a rename. The order makes an interrupted start
 # harmless: the authority comes last, so that until then nothing refers to it; its key comes before its certificate,
 # elsewhere the key comes last; and a directory .new says that the work was not finished.
 tls_install() {
-  text_read "$tls_ca"
-  set --
-  for what in $tls_made; do
-    set -- "$@" "$tls_dir/$what/.new/cert.pem"
-    if [ "$what" != ca ]; then
-      printf '%s' "$text" >"$tls_dir/$what/.new/ca.pem" || die "cannot write to $tls_dir/$what"
-      set -- "$@" "$tls_dir/$what/.new/ca.pem"
-    fi
-  done
-  chmod 0644 "$@" || die "cannot write below $tls_dir"
   for what in client server ca; do
     case " $tls_made " in
       *" $what "*) ;;
@@ -404,5 +407,7 @@ tls_client_access() {
     tls_mode=0600
     [ -z "$cfg_tls_client_gid" ] || tls_mode=0640
   fi
+  # One that was made a moment ago has that mode.
+  [ "$tls_mode:$tls_client_made" != 0600:1 ] || return 0
   chmod "$tls_mode" "$tls_dir/client/key.pem" || die "DIND_TLS_CLIENT_MODE: chmod $tls_mode failed"
 }
