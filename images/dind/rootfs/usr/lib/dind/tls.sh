@@ -124,8 +124,7 @@ tls_openssl() {
 tls_prepare() {
   command -v openssl >/dev/null 2>&1 || die "openssl is not in this image; set DOCKER_TLS_CERTDIR= for plain TCP"
   tls_dir=$1
-  if [ ! -d "$tls_dir/server/.new" ] && [ -s "$tls_dir/server/ca.pem" ] && [ -s "$tls_dir/server/cert.pem" ] &&
-    [ -s "$tls_dir/server/key.pem" ] && { [ ! -e "$tls_dir/ca/key.pem" ] || ! tls_writable; }; then
+  if [ ! -e "$tls_dir/ca/key.pem" ] && tls_complete; then
     tls_verify_given
     return 0
   fi
@@ -137,6 +136,12 @@ bring your own server files complete, or none"
     done
   fi
   tls_issue
+}
+
+# tls_complete: whether everything is there that a server needs, and no start was interrupted.
+tls_complete() {
+  [ ! -d "$tls_dir/server/.new" ] && [ -s "$tls_dir/server/ca.pem" ] && [ -s "$tls_dir/server/cert.pem" ] &&
+    [ -s "$tls_dir/server/key.pem" ]
 }
 
 # tls_writable: whether anything can be put into the directory; root may write by every mode.
@@ -307,6 +312,10 @@ tls_issue() {
     report_decision tls "$cfg_tls_key" "certificates in $tls_dir are still good"
     return 0
   fi
+  if tls_complete && ! tls_writable; then
+    tls_verify_given
+    return 0
+  fi
   # The directories are for everybody, what is in them is not. Those of a killed start stay, but not what is in them.
   mkdir -p "$tls_work" "$tls_dir/ca/.new" "$tls_dir/server/.new" "$tls_dir/client/.new" ||
     die "cannot write below $tls_dir (DOCKER_TLS_CERTDIR)"
@@ -396,10 +405,11 @@ tls_sweep() {
   [ $# -eq 0 ] || rm -rf "$@"
 }
 
-# tls_client_access: the client's key for a group, or with the mode asked for; never for the world by default.
+# tls_client_access: the client's key for a group, or with the mode asked for; never for the world by default. What is
+# on a read-only volume is as somebody else wants it.
 tls_client_access() {
   if [ -n "$cfg_tls_client_gid" ]; then
-    chgrp "$cfg_tls_client_gid" "$tls_dir/client/key.pem" ||
+    chgrp "$cfg_tls_client_gid" "$tls_dir/client/key.pem" 2>/dev/null || ! tls_writable ||
       die "DIND_TLS_CLIENT_GID: cannot give $tls_dir/client/key.pem to group $cfg_tls_client_gid"
   fi
   tls_mode=$cfg_tls_client_mode
@@ -409,5 +419,5 @@ tls_client_access() {
   fi
   # One that was made a moment ago has that mode.
   [ "$tls_mode:$tls_client_made" != 0600:1 ] || return 0
-  chmod "$tls_mode" "$tls_dir/client/key.pem" || die "DIND_TLS_CLIENT_MODE: chmod $tls_mode failed"
+  chmod "$tls_mode" "$tls_dir/client/key.pem" 2>/dev/null || ! tls_writable || die "DIND_TLS_CLIENT_MODE: chmod $tls_mode failed"
 }
