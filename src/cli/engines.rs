@@ -5,6 +5,7 @@ use std::fs::File;
 use anyhow::{Context as _, Result};
 
 use crate::build::Built;
+use crate::digest::Digest;
 use crate::oci::{ImageSet, Names, Target};
 use crate::platform::Architecture;
 use crate::process::{Input, Interrupt};
@@ -15,15 +16,18 @@ use super::build::scratch;
 use super::context::Session;
 use super::settings::engine_environment;
 
-/// An engine whose programs end when the user presses Ctrl-C.
-pub(super) fn open(name: &str) -> Result<Box<dyn Engine>> {
+/// How engines are reached, so that their programs end when the user presses Ctrl-C.
+pub(super) fn client() -> Result<engine::Settings> {
     let interrupt = Interrupt::new();
     on_interrupt(interrupt.clone())?;
-    let settings = engine::Settings {
+    Ok(engine::Settings {
         env: engine_environment(),
         interrupt,
-    };
-    Ok(engine::open(name, settings)?)
+    })
+}
+
+fn open(name: &str) -> Result<Box<dyn Engine>> {
+    Ok(engine::open(name, client()?)?)
 }
 
 /// Sets `interrupt` at SIGINT and SIGTERM, so that what was started is ended and cleaned up. A
@@ -83,7 +87,13 @@ pub(super) fn load(
             names.tags.clone()
         },
     };
-    write_archive(&path, built, &names, session)?;
+    let own = own_architecture().with_context(|| {
+        format!(
+            "no image is built for this machine, {}",
+            std::env::consts::ARCH
+        )
+    })?;
+    write_archive(&path, built, own, &names, session)?;
     Ok(engine.load(Input::File(File::open(&path)?))?)
 }
 
@@ -105,26 +115,26 @@ pub(super) fn image_name(recipe: &Recipe) -> String {
     }
 }
 
-/// Writes the image of this machine's platform as a docker-archive.
+/// The architecture of this machine, if images can be built for it.
+pub(super) fn own_architecture() -> Option<Architecture> {
+    Architecture::ALL
+        .into_iter()
+        .find(|architecture| architecture.alpine() == std::env::consts::ARCH)
+}
+
+/// Writes the image of one architecture as a docker-archive and returns its manifest's digest.
 pub(super) fn write_archive(
     path: &std::path::Path,
     built: &Built,
+    architecture: Architecture,
     names: &Names,
     session: &Session,
-) -> Result<()> {
+) -> Result<Digest> {
     let images = built.set.images();
-    let host = Architecture::ALL
-        .into_iter()
-        .find(|architecture| architecture.alpine() == std::env::consts::ARCH);
     let image = images
         .iter()
-        .find(|image| Some(image.platform.architecture) == host)
-        .with_context(|| {
-            format!(
-                "the recipe was not built for this machine, {}",
-                std::env::consts::ARCH
-            )
-        })?;
+        .find(|image| image.platform.architecture == architecture)
+        .with_context(|| format!("the recipe was not built for {}", architecture.oci()))?;
     let set = ImageSet::new(vec![image.clone()], Default::default())?;
     Target::DockerArchive(path.to_owned()).write(
         &set,
@@ -132,5 +142,5 @@ pub(super) fn write_archive(
         &built.blobs,
         session.reporter.as_ref(),
     )?;
-    Ok(())
+    Ok(image.manifest.descriptor.digest)
 }

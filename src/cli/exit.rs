@@ -9,6 +9,7 @@ use crate::registry::{ReferenceError, RegistryError};
 use crate::resolve::ResolveError;
 use crate::smoke::SmokeError;
 use crate::smoke::engine::EngineError;
+use crate::smoke::report::{MergeError, ReportError};
 
 /// Everything asked for was done.
 pub const OK: u8 = 0;
@@ -25,7 +26,7 @@ pub const NETWORK: u8 = 5;
 /// The lock file is missing, stale, or no longer what the archive says.
 pub const LOCK: u8 = 6;
 
-/// A smoke check did not hold.
+/// A smoke check did not hold, or nothing was proven.
 pub const CHECKS: u8 = 7;
 /// Ended by SIGINT or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
@@ -40,7 +41,7 @@ Exit codes:
   4  a signature, digest or date cannot be trusted
   5  the network, a mirror or a registry failed
   6  the lock file is missing, stale, or no longer what the archive says
-  7  a smoke check did not hold
+  7  a smoke check did not hold, or nothing was proven
   130  interrupted";
 
 /// The lock is not usable as it is; says what to do.
@@ -60,11 +61,20 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<LockStale>() || error.is::<LockError>() {
         return Some(LOCK);
     }
-    if error.is::<super::smoke::ChecksFailed>() {
+    if error.is::<super::smoke::NotProven>() {
         return Some(CHECKS);
     }
+    if error.is::<super::smoke::Misuse>() || error.is::<MergeError>() {
+        return Some(INPUT);
+    }
     if let Some(error) = error.downcast_ref::<SmokeError>() {
-        return error.is_interrupt().then_some(INTERRUPTED);
+        return match error {
+            SmokeError::NoCells => Some(INPUT),
+            other => other.is_interrupt().then_some(INTERRUPTED),
+        };
+    }
+    if let Some(ReportError::Format(_)) = error.downcast_ref() {
+        return Some(INPUT);
     }
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return Some(registry(error));

@@ -44,7 +44,7 @@ pub fn run() -> ExitCode {
         Verb::Build(build) => build::run(build, &arguments.common, &output),
         Verb::Lock(lock) => lock::run(lock, &arguments.common, &output),
         Verb::Smoke(smoke) => smoke::run(smoke, &arguments.common, &output),
-        Verb::Schema { markdown } => schema::run(*markdown, &output),
+        Verb::Schema { markdown, report } => schema::run(*markdown, *report, &output),
         Verb::Cache(cache) => cache::run(cache, &arguments.common, &output),
         Verb::Completions { shell } => completions::run(*shell, &output),
     };

@@ -4,11 +4,16 @@ use anyhow::Result;
 
 use super::output::Output;
 
-pub(super) fn run(markdown: bool, output: &Output) -> Result<()> {
+pub(super) fn run(markdown: bool, report: bool, output: &Output) -> Result<()> {
     if markdown {
         output.data(&crate::recipe::reference());
         return Ok(());
     }
-    output.data(&format!("{:#}\n", crate::recipe::schema()));
+    let schema = if report {
+        crate::smoke::report::schema()
+    } else {
+        crate::recipe::schema()
+    };
+    output.data(&format!("{schema:#}\n"));
     Ok(())
 }

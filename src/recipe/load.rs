@@ -363,6 +363,7 @@ fn complete(
         network,
         health: raw.health.finish(),
         hardening: raw.hardening.finish().map_err(|message| whole(&message))?,
+        smoke: raw.smoke.finish().map_err(|message| whole(&message))?,
         env: raw.env,
         labels: raw.labels,
         content,

@@ -32,8 +32,8 @@ pub use model::{
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
 pub use settings::{
-    AddressPool, DataSize, Hardening, Health, KeyMode, Listen, Network, OpenFiles, Percent, Run,
-    SearchPath, SizeText, Storage, SubjectName, Subnet, Tls, Umask,
+    AddressPool, DataSize, Hardening, Health, KeyMode, Listen, Network, OpenFiles, PartialCell,
+    Percent, Run, SearchPath, SizeText, Smoke, Storage, SubjectName, Subnet, Tls, Umask,
 };
 pub use source::Source;
 pub use values::{
@@ -41,6 +41,7 @@ pub use values::{
     RepositoryName, SnapshotStamp, VariantName, Word,
 };
 pub use words::{
-    EnginePackage, HardeningLevel, InitKind, IptablesBackend, Ipv6, KeyKind, ListenTcp, LogDriver,
-    Profile, RunWait, StorageDriver, StorageFallback, Userland,
+    CgroupNamespace, EnginePackage, HardeningLevel, InitKind, IptablesBackend, Ipv6, KeyKind,
+    ListenTcp, LogDriver, Profile, RunWait, SmokeEngine, SmokeMode, SmokeStorage, StorageDriver,
+    StorageFallback, Userland,
 };

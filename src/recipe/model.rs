@@ -9,7 +9,7 @@ use crate::platform::Platform;
 use super::content::Content;
 use super::error::RecipeError;
 use super::raw::Acknowledged;
-use super::settings::{Hardening, Health, Listen, Network, Run, Storage, Tls};
+use super::settings::{Hardening, Health, Listen, Network, Run, Smoke, Storage, Tls};
 use super::suggest;
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RepositoryName,
@@ -125,6 +125,8 @@ pub struct Recipe {
     pub health: Option<Health>,
     /// What the image is closed against.
     pub hardening: Hardening,
+    /// The cells the image is proven in.
+    pub smoke: Smoke,
     /// Environment of the image, over the profile's.
     pub env: BTreeMap<String, String>,
     /// Labels of the image, over the generated ones.

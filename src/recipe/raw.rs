@@ -10,7 +10,9 @@ use crate::platform::Platform;
 
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
-use super::settings::{RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawStorage, RawTls};
+use super::settings::{
+    RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage, RawTls,
+};
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
     RepositoryName, SnapshotStamp, Word,
@@ -61,6 +63,8 @@ pub(super) struct RawRecipe {
     /// the recipe adds, `lock-accounts`, `secrets` and `path` hold as in any image, and the other
     /// keys are of no consequence.
     pub hardening: RawHardening,
+    /// The cells that `dindimg smoke` proves the image in. Nothing of it reaches the image.
+    pub smoke: RawSmoke,
     /// Environment variables of the image.
     #[schemars(extend("default" = {}, "examples" = [{ "TZ": "UTC" }]))]
     pub env: BTreeMap<String, String>,
@@ -96,6 +100,7 @@ merge_fields!(RawRecipe {
     network,
     health,
     hardening,
+    smoke,
     env,
     labels,
     variant,

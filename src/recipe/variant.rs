@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer};
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::raw::{RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe};
-use super::settings::{RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawStorage, RawTls};
+use super::settings::{
+    RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage, RawTls,
+};
 use super::values::VariantName;
 
 /// `[[variant]]`: what it names replaces what the recipe says. The distribution is the recipe's,
@@ -55,6 +57,9 @@ pub(super) struct RawVariant {
     /// What the image is closed against.
     #[serde(default)]
     pub hardening: RawHardening,
+    /// The cells that `dindimg smoke` proves the image in.
+    #[serde(default)]
+    pub smoke: RawSmoke,
     /// Environment variables of the image.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -95,6 +100,7 @@ merge_fields!(RawVariant {
     network,
     health,
     hardening,
+    smoke,
     env,
     labels,
     file,
@@ -120,6 +126,7 @@ impl RawVariant {
             network,
             health,
             hardening,
+            smoke,
             env,
             labels,
             file,
@@ -140,6 +147,7 @@ impl RawVariant {
             network,
             health,
             hardening,
+            smoke,
             env,
             labels,
             file,

@@ -14,6 +14,8 @@ macro_rules! vocabulary {
         impl $name {
             /// Every word, in the order of the documentation.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
+            /// Every choice, in the same order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word as recipes write it.
             pub fn word(self) -> &'static str {
@@ -196,5 +198,47 @@ vocabulary! {
         Local = "local",
         /// JSON lines, as other programs read them.
         JsonFile = "json-file",
+    }
+}
+
+vocabulary! {
+    /// An engine that an image is proven on.
+    SmokeEngine, "an engine" {
+        /// Docker, by its command line.
+        Docker = "docker",
+        /// Podman, by its command line.
+        Podman = "podman",
+    }
+}
+
+vocabulary! {
+    /// The control group namespace of an outer container, `run --cgroupns`.
+    CgroupNamespace, "a control group namespace" {
+        /// One of its own.
+        Private = "private",
+        /// The host's.
+        Host = "host",
+    }
+}
+
+vocabulary! {
+    /// What the data directory of an image under test lies on.
+    SmokeStorage, "a storage of the smoke matrix" {
+        /// A volume of the outer engine.
+        Volume = "volume",
+        /// Memory, `run --tmpfs`.
+        Tmpfs = "tmpfs",
+        /// The container's own root, an overlay, so that the guest ends on a loop file.
+        Loop = "loop",
+    }
+}
+
+vocabulary! {
+    /// How an image under test is started.
+    SmokeMode, "a form of start" {
+        /// Without arguments: the daemon is what runs.
+        Daemon = "daemon",
+        /// With a command, which has the daemon beside it.
+        Command = "command",
     }
 }

@@ -1,6 +1,6 @@
 //! What the checks share: the image on its engine, one daemon container, the nested image in it.
 
-use std::cell::Cell;
+use std::cell;
 use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::engine::{Engine, EngineError, RunSpec};
 use super::error::CheckError;
 use super::guest::GuestReport;
+use super::matrix::{self, Cell};
 use super::nested::{self, Files};
 use super::session::Session;
 use crate::guest::Contract;
@@ -48,12 +49,14 @@ pub(super) struct Bench<'a> {
     pub image: &'a str,
     pub contract: &'a Contract,
     pub session: &'a Session<'a>,
+    /// How the image is run.
+    pub cell: &'a Cell,
     /// Bound on the time from start to ready.
     pub ready_timeout: Duration,
     /// The running daemon, or the check that did not give one.
-    daemon: Cell<Result<Daemon, &'static str>>,
+    daemon: cell::Cell<Result<Daemon, &'static str>>,
     /// Whether the nested image is in the inner engine.
-    nested: Cell<bool>,
+    nested: cell::Cell<bool>,
 }
 
 impl<'a> Bench<'a> {
@@ -62,6 +65,7 @@ impl<'a> Bench<'a> {
         image: &'a str,
         contract: &'a Contract,
         session: &'a Session<'a>,
+        cell: &'a Cell,
         ready_timeout: Duration,
     ) -> Self {
         Self {
@@ -69,9 +73,10 @@ impl<'a> Bench<'a> {
             image,
             contract,
             session,
+            cell,
             ready_timeout,
-            daemon: Cell::new(Err("ready")),
-            nested: Cell::new(false),
+            daemon: cell::Cell::new(Err("ready")),
+            nested: cell::Cell::new(false),
         }
     }
 
@@ -102,12 +107,21 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// A privileged container of this run, as the contract asks for it.
+    /// A privileged container of this run, as the contract and the cell ask for it.
     pub(super) fn privileged(&self, role: &str, args: &[&str]) -> RunSpec {
-        RunSpec {
+        let mut spec = RunSpec {
             privileged: self.contract.privileges.privileged,
             ..self.container(role, args)
-        }
+        };
+        matrix::apply(self.cell, self.contract, &mut spec);
+        spec
+    }
+
+    /// The container with the daemon, started in the cell's way.
+    pub(super) fn daemon_container(&self) -> RunSpec {
+        let mut spec = self.privileged("daemon", &[]);
+        matrix::start(self.cell, &mut spec);
+        spec
     }
 
     /// Runs a program in the daemon container.

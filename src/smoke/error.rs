@@ -62,6 +62,38 @@ pub enum SmokeError {
         /// The schema it has.
         schema: u32,
     },
+    /// The engine cannot run the image, by what it says of itself.
+    #[error("{reason}")]
+    Unable {
+        /// What is in the way.
+        reason: String,
+    },
+    /// A reference means one image on one engine and another one on the next.
+    #[error(
+        "{image} is not one image: {} has {}, {} has {}; name it by its digest",
+        .one.0, .one.1, .other.0, .other.1
+    )]
+    Differs {
+        /// The reference.
+        image: String,
+        /// An engine, and the id of what it has.
+        one: (&'static str, String),
+        /// Another engine, and the id of what that has.
+        other: (&'static str, String),
+    },
+    /// The label names a backend that this version does not know.
+    #[error(
+        "the label {LABEL} of {image} promises the iptables backend `{backend}`, which this program does not know; use a newer dindimg"
+    )]
+    Backend {
+        /// The reference.
+        image: String,
+        /// The word.
+        backend: String,
+    },
+    /// The matrix is empty.
+    #[error("no cell is left of the matrix: [smoke] `exclude` removes every one")]
+    NoCells,
     /// No check applies to the image's profile.
     #[error("no smoke check applies to the profile `{profile}` of {image}")]
     NoChecks {

@@ -34,8 +34,20 @@ pub struct Decision {
     pub id: String,
     /// What was chosen.
     pub choice: String,
+    /// What was looked at before.
+    #[serde(default)]
+    pub tried: Vec<Tried>,
     /// Why.
     pub reason: String,
+}
+
+/// An alternative the guest looked at.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct Tried {
+    /// The alternative.
+    pub choice: String,
+    /// What came of it; `works`, or why not.
+    pub result: String,
 }
 
 impl GuestReport {

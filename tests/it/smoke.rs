@@ -1,4 +1,6 @@
-//! The smoke matrix against real engines.
+//! Smoke checks on real engines: what they see of good and of broken images.
+
+mod matrix;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,29 +11,39 @@ use std::time::{Duration, Instant};
 
 use dindimg::process::Interrupt;
 use dindimg::progress::Silent;
-use dindimg::smoke::engine::{self, Settings};
+use dindimg::smoke::engine::Settings;
+use dindimg::smoke::matrix::{Axis, Choice};
 use dindimg::smoke::nested::{Rootfs, docker_archive};
-use dindimg::smoke::{self, Options, Outcome, SmokeError, SmokeReport, Subject};
+use dindimg::smoke::{self, CheckResult, Options, Outcome, SmokeError, SmokeReport, Subject};
 
 use crate::engines::{self, Engine};
 use crate::images::built_image;
 
-fn smoke_with(
-    private: &Engine,
-    subject: &Subject,
-    options: &Options,
-    interrupt: &Interrupt,
-) -> Result<SmokeReport, SmokeError> {
-    let settings = Settings {
-        env: private.env(),
-        interrupt: interrupt.clone(),
-    };
-    let engine = engine::open(private.name, settings).expect("a known engine");
-    smoke::run(engine.as_ref(), subject, options, &Silent)
+/// The choice of one cell, that of defaults, on an engine.
+fn on(name: &str) -> Choice {
+    let mut choice = Choice::of_image();
+    choice.set(Axis::Engine, &[name]).expect("a known engine");
+    choice
+}
+
+fn client(private: &Engine) -> Options {
+    Options {
+        client: Settings {
+            env: private.env(),
+            interrupt: Interrupt::new(),
+        },
+        ..Options::default()
+    }
 }
 
 fn smoke(private: &Engine, subject: &Subject) -> Result<SmokeReport, SmokeError> {
-    smoke_with(private, subject, &Options::default(), &Interrupt::new())
+    smoke::run(subject, &on(private.name), &client(private), &Silent)
+}
+
+/// The checks of a report's only cell.
+fn checks(report: &SmokeReport) -> &[CheckResult] {
+    assert_eq!(report.cells.len(), 1, "{}", report.json());
+    &report.cells[0].checks
 }
 
 /// Ids of the images the engine has.
@@ -55,18 +67,29 @@ fn leftovers(private: &Engine) -> String {
 #[allow(clippy::print_stdout)]
 fn all_checks_hold(private: &Engine, suite: &str) {
     let report = smoke(private, &Subject::Archive(built_image(suite))).expect("a report");
-    let rows: Vec<String> = report.rows().iter().map(|row| row.join(" | ")).collect();
+    let row = |check: &CheckResult| {
+        let outcome = check.outcome.word();
+        format!(
+            "{} | {outcome} | {:.1} | {}",
+            check.id, check.seconds, check.detail
+        )
+    };
+    let rows: Vec<String> = checks(&report).iter().map(row).collect();
     assert!(
         report.passed(),
         "{suite} on {}:\n{}",
         private.name,
         rows.join("\n")
     );
-    assert_eq!(report.checks.len(), smoke::rules().count());
+    assert_eq!(rows.len(), smoke::rules().count());
     println!(
         "{suite} on {} {}:\n{}",
         private.name,
-        report.engine.version,
+        report.cells[0]
+            .engine
+            .version
+            .as_deref()
+            .unwrap_or_default(),
         rows.join("\n")
     );
 }
@@ -169,8 +192,7 @@ impl Drop for Derived<'_> {
 }
 
 fn outcomes(report: &SmokeReport) -> BTreeMap<&str, Outcome> {
-    report
-        .checks
+    checks(report)
         .iter()
         .map(|check| (check.id.as_str(), check.outcome))
         .collect()
@@ -200,9 +222,10 @@ fn an_image_that_never_gets_ready_skips_what_builds_on_it() {
         let image = Derived::new(private, "dindimg-test-never", &changes);
         let options = Options {
             ready_timeout: Duration::from_secs(3),
+            ..client(private)
         };
-        let interrupt = Interrupt::new();
-        let report = smoke_with(private, &image.subject(), &options, &interrupt).expect("a report");
+        let choice = on(private.name);
+        let report = smoke::run(&image.subject(), &choice, &options, &Silent).expect("a report");
         let outcomes = outcomes(&report);
         assert_eq!(outcomes["ready"], Outcome::Violated);
         assert_eq!(outcomes["nested-run"], Outcome::Skipped);
@@ -230,8 +253,8 @@ fn an_interrupted_run_cleans_up() {
         let private = engines::docker();
         let before = images(private);
         let subject = Subject::Archive(built_image("bookworm"));
-        let interrupt = Interrupt::new();
-        let remote = interrupt.clone();
+        let options = client(private);
+        let remote = options.client.interrupt.clone();
         let watcher = std::thread::spawn(move || {
             let deadline = Instant::now() + Duration::from_secs(120);
             while leftovers(private).is_empty() && Instant::now() < deadline {
@@ -239,8 +262,10 @@ fn an_interrupted_run_cleans_up() {
             }
             remote.set();
         });
-        let error = smoke_with(private, &subject, &Options::default(), &interrupt)
-            .expect_err("interrupted");
+        let mut choice = on(private.name);
+        let storages = ["volume", "tmpfs"];
+        choice.set(Axis::Storage, &storages).expect("storages");
+        let error = smoke::run(&subject, &choice, &options, &Silent).expect_err("interrupted");
         watcher.join().expect("the watcher ends");
         assert!(error.is_interrupt(), "{error}");
         assert_eq!(leftovers(private), "");
@@ -298,7 +323,7 @@ fn an_engine_without_privileges_or_daemon_is_told_apart_from_a_bad_image() {
     }]);
     let body = format!(
         r#"case $1 in
-info) echo '{{"ServerVersion":"20.10.24","KernelVersion":"6.1","CgroupVersion":"1"}}' ;;
+info) echo '{{"ServerVersion":"20.10.24","KernelVersion":"6.1","CgroupVersion":"1","Architecture":"x86_64","Driver":"overlay2"}}' ;;
 image) printf '%s\n' '{image}' ;;
 run) echo 'OCI runtime create failed: unable to apply caps: operation not permitted' >&2; exit 125 ;;
 esac"#
@@ -314,10 +339,12 @@ esac"#
         ),
     ] {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let engine = engine::open("docker", scripted(dir.path(), body)).expect("known");
+        let options = Options {
+            client: scripted(dir.path(), body),
+            ..Options::default()
+        };
         let subject = Subject::Reference("img".to_owned());
-        let error = smoke::run(engine.as_ref(), &subject, &Options::default(), &Silent)
-            .expect_err("cannot run");
+        let error = smoke::run(&subject, &on("docker"), &options, &Silent).expect_err("cannot run");
         assert!(error.to_string().starts_with(expected), "{error}");
     }
 }

@@ -356,3 +356,52 @@ fn settings_are_the_variants_own() {
     assert!(strict.hardening.read_only && strict.health.is_none());
     assert_eq!((strict.tls.days, strict.network.mtu), (90, Some(1400)));
 }
+
+/// The smallest recipe, and how it is proven.
+const PROVEN: &str = r#"
+schema = 1
+profile = "dind"
+[debian]
+suite = "bookworm"
+[smoke]
+engines = ["podman"]
+storage = ["loop", "tmpfs"]
+include = [{ engine = "docker" }]
+[[variant]]
+name = "slim"
+[variant.smoke]
+storage = ["volume"]
+"#;
+
+#[test]
+fn a_variant_is_proven_in_the_recipes_cells_unless_it_names_its_own() {
+    let recipes = load_from(Path::new("r/a.toml"), &files(&[("r/a.toml", PROVEN)])).expect("valid");
+    let seen = recipes.iter().map(|recipe| {
+        let smoke = &recipe.smoke;
+        let storage: Vec<&str> = smoke.storage.iter().map(|value| value.word()).collect();
+        assert_eq!((smoke.engines.len(), smoke.include.len()), (1, 1));
+        storage.join(" ")
+    });
+    assert_eq!(seen.collect::<Vec<_>>(), ["loop tmpfs", "volume"]);
+}
+
+#[test]
+fn a_word_that_no_axis_has_is_shown_with_its_line_and_the_nearest_one() {
+    for (text, part) in [
+        (
+            "[smoke]\nengines = [\"dokcer\"]\n",
+            "did you mean `docker`?",
+        ),
+        ("[smoke]\nstorage = [\"lop\"]\n", "did you mean `loop`?"),
+        (
+            "[smoke]\nexclude = [{ cgruop = \"host\" }]\n",
+            "did you mean `cgroup`?",
+        ),
+    ] {
+        let error = load_text(text).expect_err("unknown");
+        assert!(
+            error.contains(part) && error.contains("r/a.toml:2:"),
+            "{error}"
+        );
+    }
+}

@@ -1,12 +1,13 @@
 //! The tables that tell the guest runtime how to behave: each a file with its keys as written, the
 //! checked values, and the defaults. What they hold reaches an image as `config.env`, keys of
-//! `daemon.json`, the image configuration and the label.
+//! `daemon.json`, the image configuration and the label; `smoke` alone says how images are proven.
 
 mod hardening;
 mod health;
 mod listen;
 mod network;
 mod run;
+mod smoke;
 mod storage;
 mod tls;
 mod values;
@@ -16,6 +17,7 @@ pub(super) use health::RawHealth;
 pub(super) use listen::RawListen;
 pub(super) use network::RawNetwork;
 pub(super) use run::RawRun;
+pub(super) use smoke::RawSmoke;
 pub(super) use storage::RawStorage;
 pub(super) use tls::RawTls;
 
@@ -24,6 +26,7 @@ pub use health::Health;
 pub use listen::Listen;
 pub use network::{AddressPool, Network};
 pub use run::Run;
+pub use smoke::{PartialCell, Smoke};
 pub use storage::Storage;
 pub use tls::Tls;
 pub use values::{

@@ -87,3 +87,16 @@ fn a_level_sets_defaults_that_a_key_overrides() {
     let standard = finish(json!({ "userns-remap": true }));
     assert!(standard.userns_remap && !standard.read_only && !standard.userland_proxy);
 }
+
+#[test]
+fn an_axis_has_each_value_once_and_one_at_least() {
+    let finish = |table: Value| raw::<RawSmoke>(table).finish();
+    let smoke = finish(json!({ "storage": ["loop", "loop", "volume"] })).expect("valid");
+    let words: Vec<&str> = smoke.storage.iter().map(|value| value.word()).collect();
+    assert_eq!(words, ["loop", "volume"]);
+    assert_eq!((smoke.engines.len(), smoke.iptables), (2, None));
+    let said = refused(finish(json!({ "cgroup": [] })));
+    assert!(said.contains("`cgroup` is empty"), "{said}");
+    let said = refused(finish(json!({ "exclude": [{}] })));
+    assert!(said.contains("every cell"), "{said}");
+}

@@ -3,10 +3,12 @@
 use super::super::bench::Bench;
 use super::super::nested::IMAGE;
 use super::{Check, Ruling, has_daemon, held, rule, violated};
+use crate::recipe::CgroupNamespace;
 
 pub(super) const CHECK: Check = Check {
     id: "cgroup",
-    rule: "a nested container's memory limit is in effect",
+    rule: "the guest sees the namespace it was given, and a nested container's memory limit is in effect",
+    hint: "a cgroup-parent outside of the container's own group, or hierarchies that the container cannot write; the decision `cgroup` of `dindctl report` says what was seen",
     applies: has_daemon,
     run,
 };
@@ -25,10 +27,23 @@ const READ_LIMIT: &str =
   if [ -e $file ]; then exec cat $file; fi
 done";
 
+/// Whether what the guest found (`images/README.md`, "Control groups") can be seen from a container
+/// with that namespace.
+fn sees(namespace: CgroupNamespace, choice: &str) -> bool {
+    choice.ends_with("-private") == (namespace == CgroupNamespace::Private)
+}
+
 fn run(bench: &Bench<'_>) -> Ruling {
     let report = rule!(bench.report()?);
     let decision = rule!(report.decision("cgroup"));
     let choice = &decision.choice;
+    let namespace = bench.cell.cgroup;
+    if !sees(namespace, choice) {
+        return violated(format!(
+            "started with --cgroupns={namespace}, the guest found `{choice}` ({})",
+            decision.reason
+        ));
+    }
     let info = bench.inside(&["docker", "info", "--format", "{{.MemoryLimit}}"])?;
     if info.text() != "true" {
         return held(format!(
@@ -55,4 +70,25 @@ fn run(bench: &Bench<'_>) -> Ruling {
     held(format!(
         "{choice}; {LIMIT_MIB} MiB set, growing beyond it ended with code {code}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_told_by_what_the_guest_found() {
+        use CgroupNamespace::{Host, Private};
+        for (choice, namespace) in [
+            ("v2-private", Private),
+            ("hybrid-private", Private),
+            ("v2-host", Host),
+            ("v1-scoped", Host),
+            ("v2-root", Host),
+        ] {
+            for given in [Host, Private] {
+                assert_eq!(sees(given, choice), given == namespace, "{choice}");
+            }
+        }
+    }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::super::bench::Bench;
-use super::super::engine::RunSpec;
 use super::{Check, Ruling, has_daemon, held, violated};
 use crate::process::Input;
 
 pub(super) const CHECK: Check = Check {
     id: "exit-code",
     rule: "a command's exit code and output are the container's, with and without the daemon",
+    hint: "an entry point that does not become its command, a first process that keeps the status to itself, or words of the guest on standard output",
     applies: has_daemon,
     run,
 };
@@ -37,10 +37,8 @@ fn run(bench: &Bench<'_>) -> Ruling {
             BTreeMap::from([WAIT.map(str::to_owned).into()]),
         ),
     ] {
-        let spec = RunSpec {
-            env,
-            ..bench.privileged(role, &["sh", "-c", &script])
-        };
+        let mut spec = bench.privileged(role, &["sh", "-c", &script]);
+        spec.env.extend(env);
         let output = bench.engine.run(&spec, Input::Bytes(WORD.into()))?;
         let (text, code) = (output.text(), output.code());
         if output.stdout != WORD.as_bytes() || code != CODE {

@@ -2,10 +2,12 @@
 
 use super::super::bench::Bench;
 use super::{Check, Ruling, has_daemon, held, rule, violated};
+use crate::recipe::IptablesBackend;
 
 pub(super) const CHECK: Check = Check {
     id: "iptables",
-    rule: "iptables is the promised backend and holds docker's nat chain",
+    rule: "iptables is the backend promised or asked for, and holds docker's nat chain",
+    hint: "the alternatives point at the other backend, DIND_IPTABLES or DOCKER_IPTABLES_LEGACY is set in the image, or the host's kernel lacks the tables of this one",
     applies: has_daemon,
     run,
 };
@@ -16,10 +18,15 @@ const BACKENDS: [(&str, &str); 2] = [("legacy", "legacy"), ("nft", "nf_tables")]
 fn run(bench: &Bench<'_>) -> Ruling {
     let report = rule!(bench.report()?);
     let decision = rule!(report.decision("iptables"));
-    let (choice, promised) = (decision.choice.as_str(), bench.contract.iptables.as_str());
-    if promised != "auto" && choice != promised {
+    let (choice, asked) = (decision.choice.as_str(), bench.cell.iptables);
+    if asked != IptablesBackend::Auto && choice != asked.word() {
+        let who = if bench.contract.iptables == asked.word() {
+            "the image promises"
+        } else {
+            "DIND_IPTABLES asks for"
+        };
         return violated(format!(
-            "the image promises {promised}, report.json decided for {choice} ({})",
+            "{who} {asked}, report.json decided for {choice} ({})",
             decision.reason
         ));
     }

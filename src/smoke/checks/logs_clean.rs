@@ -2,10 +2,12 @@
 
 use super::super::bench::Bench;
 use super::{Check, Ruling, has_daemon, held, rule, violated};
+use crate::recipe::SmokeMode;
 
 pub(super) const CHECK: Check = Check {
     id: "logs-clean",
     rule: "no crash in the log, and report.json is complete",
+    hint: "dockerd or containerd crashed and the line is the first of its trace, or the start ended before its last decision: the log says at which",
     applies: has_daemon,
     run,
 };
@@ -20,9 +22,22 @@ const CRASHES: [&str; 5] = [
     "Segmentation fault",
 ];
 
+/// Where dockerd writes when the container's output is a command's (`images/README.md`, `DIND_LOG`).
+const DAEMON_LOG: &str = "/var/log/dind/dockerd.log";
+
 fn run(bench: &Bench<'_>) -> Ruling {
     // A log there is, whether the daemon still runs or not; a report only while it runs.
-    let log = bench.engine.logs(&bench.daemon_name())?;
+    let mut log = bench.engine.logs(&bench.daemon_name())?;
+    if bench.cell.mode == SmokeMode::Command && bench.daemon().is_ok() {
+        let dockerd = bench.inside(&["cat", DAEMON_LOG])?;
+        if !dockerd.status.success() {
+            return violated(format!(
+                "with a command, dockerd's log is not in {DAEMON_LOG}: {}",
+                dockerd.complaint()
+            ));
+        }
+        log.push_str(&dockerd.text());
+    }
     if let Some(line) = crash(&log) {
         return violated(format!("the log has `{line}`"));
     }

@@ -36,6 +36,8 @@ pub(super) struct Check {
     pub id: &'static str,
     /// The rule, as one sentence.
     pub rule: &'static str,
+    /// What usually is wrong when it does not hold.
+    pub hint: &'static str,
     /// Whether it has a meaning for an image.
     pub applies: fn(&Contract) -> bool,
     /// Does it.

@@ -7,6 +7,7 @@ use super::{Check, Ruling, has_daemon, held, violated};
 pub(super) const CHECK: Check = Check {
     id: "nested-run",
     rule: "a nested container runs, prints, and passes its exit code",
+    hint: "dockerd answers but cannot start containers: control groups that cannot be written, runc or a shim that is missing, or a security module of the host; `dindctl doctor` in the container says which",
     applies: has_daemon,
     run,
 };

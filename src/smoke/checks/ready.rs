@@ -9,6 +9,7 @@ use super::{Check, Held, Ruling, has_daemon, rule, violated};
 pub(super) const CHECK: Check = Check {
     id: "ready",
     rule: "the daemon becomes ready in bounded time",
+    hint: "the log names the step that refused; usual are a kernel module that the host has not loaded (overlay, ip_tables or nf_tables), an entry point or PATH that was replaced, and a slow disk (--ready-timeout)",
     applies: has_daemon,
     run,
 };
@@ -22,7 +23,7 @@ fn run(bench: &Bench<'_>) -> Ruling {
     let spec = RunSpec {
         network: Some(network),
         volumes: vec![bench.session.mount(CERTS_VOLUME, CLIENT_CERTS, false)],
-        ..bench.privileged("daemon", &[])
+        ..bench.daemon_container()
     };
     let started = Instant::now();
     bench.engine.run_detached(&spec)?;

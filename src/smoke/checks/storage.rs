@@ -1,14 +1,20 @@
 //! The inner daemon uses the storage driver that was decided for, and no silent copy of layers.
 
 use super::super::bench::Bench;
+use super::super::guest::Decision;
 use super::{Check, Ruling, has_daemon, held, rule, violated};
+use crate::recipe::SmokeStorage;
 
 pub(super) const CHECK: Check = Check {
     id: "storage",
-    rule: "the storage driver is the one decided for, never vfs unless asked for by name",
+    rule: "the storage driver is the one decided for, on what the cell gives, never vfs unless asked for by name",
+    hint: "another driver than meant was asked for by DOCKER_DRIVER, DIND_STORAGE, `--storage-driver` or daemon.json, or the data directory lies on another file system than the cell gives it",
     applies: has_daemon,
     run,
 };
+
+/// What the guest says of a rung that holds.
+const WORKS: &str = "works";
 
 fn run(bench: &Bench<'_>) -> Ruling {
     let info = bench.inside(&["docker", "info", "--format", "{{.Driver}}"])?;
@@ -23,5 +29,67 @@ fn run(bench: &Bench<'_>) -> Ruling {
             decision.reason
         ));
     }
+    if let Err(expected) = fits(bench.cell.storage, decision) {
+        return violated(format!(
+            "expected {expected}, report.json decided for {choice} because: {}",
+            decision.reason
+        ));
+    }
     held(format!("{driver} ({})", decision.reason))
+}
+
+/// Whether the decision is one for a data directory on what the cell gives it, or what that would
+/// be.
+fn fits(storage: SmokeStorage, decision: &Decision) -> Result<(), &'static str> {
+    let works = |rung: &str| {
+        let mut tried = decision.tried.iter();
+        tried.any(|tried| tried.choice == rung && tried.result == WORKS)
+    };
+    match storage {
+        // A volume of an engine whose own data lies on an overlay needs a loop file as well.
+        SmokeStorage::Volume => Ok(()),
+        SmokeStorage::Tmpfs if decision.reason.ends_with(" on tmpfs") => Ok(()),
+        SmokeStorage::Tmpfs => Err("a data directory in memory"),
+        SmokeStorage::Loop if works("loop") => Ok(()),
+        SmokeStorage::Loop => Err("a loop file, since the container's root is an overlay"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::guest::Tried;
+    use super::*;
+
+    #[test]
+    fn the_data_directory_lies_on_what_the_cell_gives() {
+        let decision = |reason: &str, rung: &str, result: &str| Decision {
+            id: "storage".to_owned(),
+            choice: "overlay2".to_owned(),
+            tried: vec![Tried {
+                choice: rung.to_owned(),
+                result: result.to_owned(),
+            }],
+            reason: reason.to_owned(),
+        };
+        let tmpfs = decision("overlay works on tmpfs", "overlay2", WORKS);
+        let named = decision("named by DOCKER_DRIVER, on tmpfs", "vfs", WORKS);
+        let disk = decision("overlay works on ext2/ext3", "overlay2", WORKS);
+        let loops = decision("ext4 in /srv/docker/x, on overlayfs", "loop", WORKS);
+        let refused = decision("overlay works on ext2/ext3", "loop", "no device");
+        for (storage, decision, fit) in [
+            (SmokeStorage::Volume, &disk, true),
+            (SmokeStorage::Tmpfs, &tmpfs, true),
+            (SmokeStorage::Tmpfs, &named, true),
+            (SmokeStorage::Tmpfs, &disk, false),
+            (SmokeStorage::Loop, &loops, true),
+            (SmokeStorage::Loop, &disk, false),
+            (SmokeStorage::Loop, &refused, false),
+        ] {
+            assert_eq!(
+                fits(storage, decision).is_ok(),
+                fit,
+                "{storage} {decision:?}"
+            );
+        }
+    }
 }

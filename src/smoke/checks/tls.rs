@@ -10,6 +10,7 @@ use crate::process::Input;
 pub(super) const CHECK: Check = Check {
     id: "tls",
     rule: "TLS answers with a client certificate, refuses without, keys are private, no plain port",
+    hint: "certificates that have expired or are for other names, keys that others can read (DIND_TLS_CLIENT_MODE), an empty DOCKER_TLS_CERTDIR, or `hosts` in daemon.json",
     applies: |contract| port(contract).is_some(),
     run,
 };

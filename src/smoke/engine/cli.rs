@@ -299,6 +299,7 @@ mod tests {
                 privileged: true,
                 networks: true,
                 volumes: true,
+                cgroup_namespaces: (0, 0),
             },
             info: |_| Err(String::new()),
         };

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cli::{Cli, Dialect};
-use super::words::text_at;
+use super::words::{architecture, text_at};
 use super::{Capabilities, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -18,6 +18,7 @@ static DIALECT: Dialect = Dialect {
         privileged: true,
         networks: true,
         volumes: true,
+        cgroup_namespaces: (20, 10),
     },
     info,
 };
@@ -31,6 +32,8 @@ fn info(value: &Value) -> Result<EngineInfo, String> {
         version: text_at(value, "/ServerVersion")?,
         kernel: text_at(value, "/KernelVersion")?,
         cgroup: format!("v{}", text_at(value, "/CgroupVersion")?),
+        architecture: architecture(&text_at(value, "/Architecture")?),
+        storage: text_at(value, "/Driver")?,
     })
 }
 
@@ -43,14 +46,16 @@ mod tests {
     fn info_is_read() {
         let value = json!({
             "ServerVersion": "20.10.24+dfsg1", "KernelVersion": "6.1.0-9", "CgroupVersion": "1",
-            "ServerErrors": null
+            "Architecture": "x86_64", "Driver": "overlay2", "ServerErrors": null
         });
         assert_eq!(
             info(&value),
             Ok(EngineInfo {
                 version: "20.10.24+dfsg1".into(),
                 kernel: "6.1.0-9".into(),
-                cgroup: "v1".into()
+                cgroup: "v1".into(),
+                architecture: "amd64".into(),
+                storage: "overlay2".into()
             })
         );
     }

@@ -144,6 +144,8 @@ pub struct Capabilities {
     pub networks: bool,
     /// Named volumes shared between containers.
     pub volumes: bool,
+    /// The release, major and minor, from which on `run --cgroupns` exists.
+    pub cgroup_namespaces: (u32, u32),
 }
 
 /// Who an engine is and what it runs on.
@@ -155,6 +157,10 @@ pub struct EngineInfo {
     pub kernel: String,
     /// cgroup layout as the engine sees it: `v1` (hybrid included) or `v2`.
     pub cgroup: String,
+    /// Architecture of that host in OCI's words: `amd64`, `arm64`.
+    pub architecture: String,
+    /// The storage driver below containers: `overlay2`, `overlay`, `vfs`.
+    pub storage: String,
 }
 
 /// An image in an engine's store.
@@ -166,6 +172,8 @@ pub struct Image {
     pub digest: Option<String>,
     /// Labels of the configuration.
     pub labels: BTreeMap<String, String>,
+    /// Its architecture in OCI's words.
+    pub architecture: Option<String>,
 }
 
 /// State of a container.
@@ -194,12 +202,16 @@ pub struct RunSpec {
     pub privileged: bool,
     /// Whether its root file system is mounted read-only.
     pub read_only: bool,
+    /// The control group namespace: `private` or `host`; the engine's default otherwise.
+    pub cgroup_namespace: Option<String>,
     /// Directories in memory, each a path or `PATH:OPTIONS`.
     pub tmpfs: Vec<String>,
     /// Environment on top of the image's.
     pub env: BTreeMap<String, String>,
     /// Named volumes.
     pub volumes: Vec<Mount>,
+    /// Paths that get a volume which ends with the container.
+    pub anonymous_volumes: Vec<String>,
     /// Network to join instead of the default one.
     pub network: Option<String>,
     /// Names on that network.

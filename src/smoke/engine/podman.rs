@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cli::{Cli, Dialect};
-use super::words::text_at;
+use super::words::{architecture, text_at};
 use super::{Capabilities, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -18,6 +18,7 @@ static DIALECT: Dialect = Dialect {
         privileged: true,
         networks: true,
         volumes: true,
+        cgroup_namespaces: (2, 0),
     },
     info,
 };
@@ -28,6 +29,8 @@ fn info(value: &Value) -> Result<EngineInfo, String> {
         version: text_at(value, "/version/Version")?,
         kernel: text_at(value, "/host/kernel")?,
         cgroup: text_at(value, "/host/cgroupVersion")?,
+        architecture: architecture(&text_at(value, "/host/arch")?),
+        storage: text_at(value, "/store/graphDriverName")?,
     })
 }
 
@@ -40,14 +43,17 @@ mod tests {
     fn info_is_read() {
         let value = json!({
             "version": {"Version": "4.3.1"},
-            "host": {"kernel": "6.1.0-9", "cgroupVersion": "v2"}
+            "host": {"kernel": "6.1.0-9", "cgroupVersion": "v2", "arch": "arm64"},
+            "store": {"graphDriverName": "overlay"}
         });
         assert_eq!(
             info(&value),
             Ok(EngineInfo {
                 version: "4.3.1".into(),
                 kernel: "6.1.0-9".into(),
-                cgroup: "v2".into()
+                cgroup: "v2".into(),
+                architecture: "arm64".into(),
+                storage: "overlay".into()
             })
         );
     }

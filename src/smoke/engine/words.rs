@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{Image, RunSpec, State};
+use crate::platform::Architecture;
 
 /// The text at a JSON pointer, or which pointer has none.
 pub(super) fn text_at(value: &Value, pointer: &str) -> Result<String, String> {
@@ -26,12 +27,22 @@ pub(super) fn run_args(spec: &RunSpec) -> Vec<String> {
     if spec.read_only {
         args.push("--read-only".to_owned());
     }
+    args.extend(
+        spec.cgroup_namespace
+            .iter()
+            .map(|namespace| format!("--cgroupns={namespace}")),
+    );
     args.extend(spec.tmpfs.iter().map(|path| format!("--tmpfs={path}")));
     args.extend(spec.env.iter().map(|(k, v)| format!("--env={k}={v}")));
     args.extend(spec.volumes.iter().map(|mount| {
         let mode = if mount.read_only { ":ro" } else { "" };
         format!("--volume={}:{}{mode}", mount.volume, mount.target)
     }));
+    args.extend(
+        spec.anonymous_volumes
+            .iter()
+            .map(|path| format!("--volume={path}")),
+    );
     args.extend(spec.network.iter().map(|name| format!("--network={name}")));
     args.extend(
         spec.aliases
@@ -76,6 +87,15 @@ pub(super) fn with_algorithm(id: &str) -> String {
     format!("sha256:{}", id.trim_start_matches("sha256:"))
 }
 
+/// An architecture in OCI's words, of the kernel's (`uname -m`) or of OCI's.
+pub(super) fn architecture(name: &str) -> String {
+    let known = Architecture::ALL.into_iter();
+    let found = known
+        .map(|known| (known.alpine(), known.oci()))
+        .find(|(kernel, _)| *kernel == name);
+    found.map_or(name, |(_, oci)| oci).to_owned()
+}
+
 /// An image from an element of `image inspect`, or what is missing. Without `--format`, because
 /// Podman 4.3 and Docker disagree on what `{{json .}}` is the JSON of.
 pub(super) fn image_from(value: &Value) -> Result<Image, String> {
@@ -91,6 +111,7 @@ pub(super) fn image_from(value: &Value) -> Result<Image, String> {
         id: with_algorithm(&id),
         digest: digest.map(|(_, digest)| digest.to_owned()),
         labels,
+        architecture: text_at(value, "/Architecture").ok(),
     })
 }
 
@@ -127,6 +148,7 @@ mod tests {
             label: "k=v".into(),
             privileged: true,
             read_only: true,
+            cgroup_namespace: Some("host".into()),
             tmpfs: vec!["/run".into()],
             env: BTreeMap::from([("A".into(), "b c".into())]),
             volumes: vec![Mount {
@@ -134,6 +156,7 @@ mod tests {
                 target: "/certs/client".into(),
                 read_only: true,
             }],
+            anonymous_volumes: vec!["/var/lib/docker".into()],
             network: Some("net".into()),
             aliases: vec!["docker".into()],
             hosts: vec![("docker".into(), IpAddr::from([10, 0, 0, 2]))],
@@ -145,9 +168,11 @@ mod tests {
         --label=k=v
         --privileged
         --read-only
+        --cgroupns=host
         --tmpfs=/run
         --env=A=b c
         --volume=vol:/certs/client:ro
+        --volume=/var/lib/docker
         --network=net
         --network-alias=docker
         --add-host=docker:10.0.0.2
@@ -179,12 +204,13 @@ mod tests {
     #[test]
     fn images_and_states_are_read_from_inspect() {
         let value = json!({
-            "Id": "ab", "RepoDigests": ["r.example/x@sha256:cd"],
+            "Id": "ab", "Architecture": "arm64", "RepoDigests": ["r.example/x@sha256:cd"],
             "Config": {"Labels": {"k": "v"}}
         });
         let image = image_from(&value).expect("complete");
         assert_eq!(image.id, "sha256:ab");
         assert_eq!(image.digest.as_deref(), Some("sha256:cd"));
+        assert_eq!(image.architecture.as_deref(), Some("arm64"));
         assert_eq!(image.labels.get("k").map(String::as_str), Some("v"));
 
         let value = json!({
@@ -194,5 +220,17 @@ mod tests {
         let state = state_from(&value).expect("complete");
         assert_eq!(state.address, Some(IpAddr::from([10, 1, 2, 3])));
         assert!(state_from(&json!({})).is_err());
+    }
+
+    #[test]
+    fn architectures_have_one_name() {
+        for (name, oci) in [
+            ("x86_64", "amd64"),
+            ("aarch64", "arm64"),
+            ("amd64", "amd64"),
+            ("riscv64", "riscv64"),
+        ] {
+            assert_eq!(architecture(name), oci);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What can be typed.
 
+mod smoke;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +13,8 @@ use crate::recipe::VariantName;
 use crate::registry::Repository;
 
 use super::exit;
+
+pub(super) use smoke::{MergeReports, Smoke, SmokeVerb};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,13 +69,17 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
     Build(Build),
     /// Resolve recipes into lock files
     Lock(Lock),
-    /// Run an image on a real engine and check that it keeps its promises
+    /// Run an image on real engines and check that it keeps its promises
+    #[command(after_help = smoke::HELP)]
     Smoke(Smoke),
     /// Print the JSON Schema of recipes
     Schema {
         /// Print the reference page made from it
         #[arg(long)]
         markdown: bool,
+        /// Print the schema of smoke reports instead
+        #[arg(long, conflicts_with = "markdown")]
+        report: bool,
     },
     /// Show or clean the cache
     Cache(Cache),
@@ -115,7 +123,7 @@ pub(super) struct Build {
 }
 
 /// How an image is made, for `build` and `smoke`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Make {
     /// Build only these platforms of the recipe
     #[arg(long, value_name = "PLATFORM")]
@@ -143,7 +151,7 @@ pub(super) struct Make {
 }
 
 /// Where locks are and how old their sources may be.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Locking {
     /// Lock file to read and write in place of the one beside the recipe
     #[arg(long, value_name = "FILE")]
@@ -169,27 +177,6 @@ pub(super) struct Lock {
     /// Change nothing; fail if the recipe or the archive has moved on
     #[arg(long, conflicts_with_all = ["update", "update_package"])]
     pub check: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Smoke {
-    /// A recipe (FILE.toml), a docker-archive (FILE.tar), or an image reference
-    #[arg(value_name = "RECIPE|IMAGE")]
-    pub subject: String,
-    /// The image of a recipe to run
-    #[arg(long, value_name = "VARIANT", default_value = "default")]
-    pub variant: VariantName,
-    /// The engine to run it on
-    #[arg(long, default_value = "docker", value_parser = engine_names())]
-    pub engine: String,
-    /// Write the report as JSON (.json) or JUnit (.xml)
-    #[arg(long, value_name = "FILE")]
-    pub report: Vec<PathBuf>,
-    /// Seconds the daemon may take to become ready
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub ready_timeout: u64,
-    #[command(flatten)]
-    pub make: Make,
 }
 
 /// How to reach the registry.

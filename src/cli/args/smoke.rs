@@ -1,0 +1,142 @@
+//! What can be typed after `dindimg smoke`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, Subcommand};
+
+use crate::recipe::VariantName;
+use crate::smoke::matrix::{Axis, Cell, Choice, Form};
+
+use super::{Make, engine_names};
+
+pub(super) const HELP: &str = "\
+A recipe is proven in a matrix of cells: engine, control group namespace, storage, iptables backend and
+form of start. The first value of each axis is its default; the cell of defaults runs on each engine, and
+on the first engine every other value runs once beside the defaults. [smoke] of the recipe, --engine and
+--axis say which values there are; --cell runs single cells, of any values. An image without a recipe runs
+in the cell of defaults.
+
+A cell that cannot run here is unproven: never passed, and no failure unless --require-all.";
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(in crate::cli) struct Smoke {
+    #[command(subcommand)]
+    pub verb: Option<SmokeVerb>,
+    /// A recipe (FILE.toml), a docker-archive (FILE.tar), or an image reference
+    #[arg(value_name = "RECIPE|IMAGE", required = true)]
+    pub subject: Option<String>,
+    /// The image of a recipe to run
+    #[arg(long, value_name = "VARIANT", default_value = "default")]
+    pub variant: VariantName,
+    /// The engines to run it on, the first varying the other axes [default: the recipe's; for an
+    /// image docker]
+    #[arg(long, value_parser = engine_names())]
+    pub engine: Vec<String>,
+    /// The values of an axis: cgroup=host,private, storage=volume,tmpfs,loop, iptables=legacy,nft,
+    /// mode=daemon,command
+    #[arg(long, value_name = "KEY=V[,V]")]
+    pub axis: Vec<AxisValues>,
+    /// Run this cell, docker.private.volume.legacy.daemon, and no other
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["engine", "axis"])]
+    pub cell: Vec<Cell>,
+    /// Print the cells of a recipe, and which can run here or why not
+    #[arg(long)]
+    pub list: bool,
+    /// Print the cells of a recipe for the fan-out of a CI system
+    #[arg(long, value_name = "FORM", value_parser = forms(), conflicts_with = "list")]
+    pub matrix: Option<Form>,
+    /// Fail when a cell is unproven
+    #[arg(long)]
+    pub require_all: bool,
+    /// Write the report as JSON (.json), JUnit (.xml) or Markdown (.md)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "matrix"])]
+    pub report: Vec<PathBuf>,
+    /// Seconds the daemon may take to become ready
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub ready_timeout: u64,
+    #[command(flatten)]
+    pub make: Make,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum SmokeVerb {
+    /// Join the JSON reports of several machines, of one image
+    Merge(MergeReports),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MergeReports {
+    /// Reports as JSON
+    #[arg(required = true, value_name = "REPORT")]
+    pub reports: Vec<PathBuf>,
+    /// Write the joined report as JSON (.json), JUnit (.xml) or Markdown (.md)
+    #[arg(long, value_name = "FILE")]
+    pub report: Vec<PathBuf>,
+    /// Fail when a cell is unproven
+    #[arg(long)]
+    pub require_all: bool,
+}
+
+/// An axis with its values, of which the first is the default.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct AxisValues {
+    axis: Axis,
+    values: String,
+}
+
+impl AxisValues {
+    /// Replaces the values of the axis in `choice`.
+    pub fn put(&self, choice: &mut Choice) -> Result<(), String> {
+        let values: Vec<&str> = self.values.split(',').collect();
+        choice.set(self.axis, &values)
+    }
+}
+
+impl FromStr for AxisValues {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (axis, values) = text
+            .split_once('=')
+            .ok_or("write it as KEY=VALUE[,VALUE], as in storage=volume,tmpfs")?;
+        let parsed = Self {
+            axis: axis.parse()?,
+            values: values.to_owned(),
+        };
+        // Tried on a matrix that is thrown away, so that a wrong word is misuse of this argument.
+        parsed.put(&mut Choice::of_image())?;
+        Ok(parsed)
+    }
+}
+
+fn forms() -> impl clap::builder::TypedValueParser<Value = Form> {
+    let words = Form::WORDS.map(|(word, _)| word);
+    PossibleValuesParser::new(words).try_map(|word| {
+        let mut forms = Form::WORDS.into_iter();
+        let form = forms.find(|(known, _)| *known == word);
+        form.map(|(_, form)| form)
+            .ok_or_else(|| format!("`{word}` is no form of a matrix"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_is_refused_with_the_nearest_word_where_it_is_typed() {
+        for (text, part) in [
+            ("storage", "KEY=VALUE"),
+            ("sotrage=loop", "did you mean `storage`?"),
+            ("storage=volume,lop", "did you mean `loop`?"),
+            ("mode=", "`` is not a form of start"),
+        ] {
+            let error = text.parse::<AxisValues>().expect_err(text);
+            assert!(error.contains(part), "{error}");
+        }
+        assert!("cgroup=host,private".parse::<AxisValues>().is_ok());
+    }
+}

@@ -1,0 +1,127 @@
+//! `[smoke]`: the cells that an image is proven in.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::merge::{Merge, merge_fields};
+use super::super::words::{CgroupNamespace, IptablesBackend, SmokeEngine, SmokeMode, SmokeStorage};
+
+/// `[smoke]`
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(in crate::recipe) struct RawSmoke {
+    /// The engines. The first is the one on which the values of the other axes are varied, one at
+    /// a time; on the others the image is run once, with the first value of each axis.
+    #[schemars(extend("default" = ["docker", "podman"], "examples" = [["podman"]]))]
+    pub engines: Option<Vec<SmokeEngine>>,
+    /// Control group namespaces of the outer container, the usual one first.
+    #[schemars(extend("default" = ["private", "host"], "examples" = [["host"]]))]
+    pub cgroup: Option<Vec<CgroupNamespace>>,
+    /// What the data directory lies on: a volume, memory, or the container's own root, where the
+    /// storage ladder ends on a loop file.
+    #[schemars(extend("default" = ["volume", "tmpfs", "loop"], "examples" = [["volume"]]))]
+    pub storage: Option<Vec<SmokeStorage>>,
+    /// The iptables backends. By default the one of `[iptables]` `backend`, then `legacy` and
+    /// `nft`.
+    #[schemars(extend("examples" = [["legacy"]]))]
+    pub iptables: Option<Vec<IptablesBackend>>,
+    /// How the image is started: the daemon by itself, or beside a command.
+    #[schemars(extend("default" = ["daemon", "command"], "examples" = [["daemon"]]))]
+    pub mode: Option<Vec<SmokeMode>>,
+    /// Further cells; what one leaves out has the first value of its axis. They are added last, so
+    /// that a cell can be had back of what `exclude` removed.
+    #[schemars(extend("default" = [], "examples" = [[{ "engine": "podman", "storage": "loop" }]]))]
+    pub include: Option<Vec<PartialCell>>,
+    /// Cells that are not run: each that has all the values of one entry.
+    #[schemars(extend("default" = [], "examples" = [[{ "engine": "podman", "cgroup": "host" }]]))]
+    pub exclude: Option<Vec<PartialCell>>,
+}
+
+merge_fields!(RawSmoke {
+    engines,
+    cgroup,
+    storage,
+    iptables,
+    mode,
+    include,
+    exclude
+});
+
+/// Some values of a cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PartialCell {
+    /// The engine.
+    pub engine: Option<SmokeEngine>,
+    /// The control group namespace of the outer container.
+    pub cgroup: Option<CgroupNamespace>,
+    /// What the data directory lies on.
+    pub storage: Option<SmokeStorage>,
+    /// The iptables backend.
+    pub iptables: Option<IptablesBackend>,
+    /// The form of start.
+    pub mode: Option<SmokeMode>,
+}
+
+/// The cells that an image is proven in: the values of each axis, the first being the default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Smoke {
+    /// Engines.
+    pub engines: Vec<SmokeEngine>,
+    /// Control group namespaces.
+    pub cgroup: Vec<CgroupNamespace>,
+    /// What the data directory lies on.
+    pub storage: Vec<SmokeStorage>,
+    /// iptables backends; `None` for the image's own and then the others.
+    pub iptables: Option<Vec<IptablesBackend>>,
+    /// Forms of start.
+    pub mode: Vec<SmokeMode>,
+    /// Cells that are added.
+    pub include: Vec<PartialCell>,
+    /// Cells that are removed.
+    pub exclude: Vec<PartialCell>,
+}
+
+impl RawSmoke {
+    pub(in crate::recipe) fn finish(self) -> Result<Smoke, String> {
+        let exclude = self.exclude.unwrap_or_default();
+        if exclude.contains(&PartialCell::default()) {
+            return Err(
+                "[smoke] `exclude` has an empty entry, which is every cell; name what is excluded"
+                    .to_owned(),
+            );
+        }
+        Ok(Smoke {
+            engines: values("engines", self.engines, SmokeEngine::ALL)?,
+            cgroup: values("cgroup", self.cgroup, CgroupNamespace::ALL)?,
+            storage: values("storage", self.storage, SmokeStorage::ALL)?,
+            iptables: self
+                .iptables
+                .map(|given| values("iptables", Some(given), &[]))
+                .transpose()?,
+            mode: values("mode", self.mode, SmokeMode::ALL)?,
+            include: self.include.unwrap_or_default(),
+            exclude,
+        })
+    }
+}
+
+/// The values of one axis, each once, at least one.
+fn values<T: Copy + PartialEq>(
+    key: &str,
+    given: Option<Vec<T>>,
+    all: &[T],
+) -> Result<Vec<T>, String> {
+    let mut kept: Vec<T> = Vec::new();
+    for value in given.unwrap_or_else(|| all.to_vec()) {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    if kept.is_empty() {
+        return Err(format!(
+            "[smoke] `{key}` is empty; name one value at least, or leave the key out"
+        ));
+    }
+    Ok(kept)
+}

@@ -1,0 +1,101 @@
+//! One cell: every check that applies, in a session of its own.
+
+use std::time::{Duration, Instant};
+
+use super::Options;
+use super::bench::Bench;
+use super::checks::{CHECKS, Check};
+use super::error::{CheckError, SmokeError};
+use super::matrix::Cell;
+use super::nested::NestedError;
+use super::report::{CellResult, CheckResult, Outcome, Verdict};
+use super::session::Session;
+use super::site::Site;
+use crate::progress::{Reporter, Stage};
+
+/// Runs a cell. `prefix` begins the subject of its progress lines.
+pub(super) fn cell(
+    site: &Site<'_>,
+    cell: &Cell,
+    options: &Options,
+    reporter: &dyn Reporter,
+    prefix: &str,
+) -> Result<CellResult, SmokeError> {
+    let started = Instant::now();
+    let session = Session::new(site.engine);
+    let mut checks = Vec::new();
+    {
+        let bench = Bench::new(
+            site.engine,
+            &site.reference,
+            &site.contract,
+            &session,
+            cell,
+            options.ready_timeout,
+        );
+        let applying = |check: &&Check| (check.applies)(&site.contract);
+        for check in CHECKS.iter().filter(applying) {
+            let task = reporter.begin(Stage::Smoke, &format!("{prefix}{}", check.id), None);
+            let result = perform(check, &bench)?;
+            reporter.finish(task, result.outcome.word());
+            checks.push(result);
+        }
+    }
+    for left in session.close() {
+        reporter.warn(Stage::Smoke, &format!("could not clean up: {left}"));
+    }
+    let held = checks.iter().all(|check| check.outcome == Outcome::Held);
+    Ok(CellResult {
+        verdict: if held {
+            Verdict::Passed
+        } else {
+            Verdict::Failed
+        },
+        reason: None,
+        seconds: rounded(started.elapsed()),
+        checks,
+        ..CellResult::unproven(cell, "")
+    })
+}
+
+/// Does one check. Only an interruption ends the run.
+fn perform(check: &Check, bench: &Bench<'_>) -> Result<CheckResult, SmokeError> {
+    let started = Instant::now();
+    let ruling = (check.run)(bench);
+    let mut time = started.elapsed();
+    let (outcome, detail) = match ruling {
+        Ok(Ok(held)) => {
+            time = held.time.unwrap_or(time);
+            (Outcome::Held, held.detail)
+        }
+        Ok(Err(violation)) => (Outcome::Violated, violation.0),
+        Err(CheckError::Engine(error)) if error.is_interrupt() => return Err(error.into()),
+        Err(CheckError::Nested(NestedError::Files(error))) if error.is_interrupt() => {
+            return Err(error.into());
+        }
+        Err(error @ CheckError::Needs(_)) => (Outcome::Skipped, error.to_string()),
+        Err(error) => (Outcome::Error, chain(&error)),
+    };
+    let hint = match outcome {
+        Outcome::Violated | Outcome::Error => Some(check.hint.to_owned()),
+        Outcome::Held | Outcome::Skipped => None,
+    };
+    Ok(CheckResult {
+        id: check.id.to_owned(),
+        outcome,
+        seconds: rounded(time),
+        detail,
+        hint,
+    })
+}
+
+/// Tenths of milliseconds say nothing about containers.
+fn rounded(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,129 @@
+//! The run of a matrix: the image to each engine once, then cell after cell.
+
+use super::engine::{self, EngineInfo};
+use super::error::SmokeError;
+use super::matrix::{Cell, Choice, why_not};
+use super::report::{CellResult, HostFacts, SCHEMA, SmokeReport};
+use super::site::{Place, Site};
+use super::{Options, Subject, perform};
+use crate::progress::{Reporter, Stage};
+use crate::recipe::IptablesBackend;
+
+/// Runs every check that applies to the image in every cell that can run here, and reports how each
+/// went. Cells that cannot are in the report as unproven, with the reason.
+///
+/// # Errors
+/// [`SmokeError`] when there is nothing to report: no engine is there that can run the image, the
+/// run was interrupted, or the image is missing, none of this program's, or not the same on every
+/// engine. Violated rules are no error: ask [`SmokeReport::passed`].
+pub fn run(
+    subject: &Subject,
+    choice: &Choice,
+    options: &Options,
+    reporter: &dyn Reporter,
+) -> Result<SmokeReport, SmokeError> {
+    let engines = choice
+        .engines()
+        .into_iter()
+        .map(|engine| engine::open(engine.word(), options.client.clone()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let places = engines
+        .iter()
+        .map(|engine| Place::of(engine.as_ref(), subject))
+        .collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = places.iter().find_map(|place| place.site.as_ref().ok()) else {
+        let refusal = places.into_iter().find_map(|place| place.site.err());
+        return Err(refusal.unwrap_or(SmokeError::NoCells));
+    };
+    same_image(first, &places)?;
+    let cells = choice.cells(backend(first)?);
+    if cells.is_empty() {
+        return Err(SmokeError::NoCells);
+    }
+    let mut report = SmokeReport {
+        schema: SCHEMA,
+        image: match subject {
+            Subject::Built { name, .. } => name.clone(),
+            Subject::Reference(_) | Subject::Archive(_) => first.reference.clone(),
+        },
+        digest: first.digest(subject),
+        cells: Vec::new(),
+    };
+    for cell in &cells {
+        let place = places
+            .iter()
+            .find(|place| place.engine.name() == cell.engine.word());
+        let Some(place) = place else { continue };
+        let mut result = prove(place, cell, cells.len() > 1, options, reporter)?;
+        if let Some(info) = &place.info {
+            result.engine.version = Some(info.version.clone());
+            result.host = Some(host(info));
+        }
+        report.cells.push(result);
+    }
+    let sites = places.into_iter().filter_map(|place| place.site.ok());
+    for left in sites.flat_map(Site::leave) {
+        reporter.warn(Stage::Smoke, &format!("could not clean up: {left}"));
+    }
+    Ok(report)
+}
+
+/// Runs a cell, or says why it cannot run. One among many has a progress line of its own.
+fn prove(
+    place: &Place<'_>,
+    cell: &Cell,
+    among_many: bool,
+    options: &Options,
+    reporter: &dyn Reporter,
+) -> Result<CellResult, SmokeError> {
+    let refusal = match &place.site {
+        Ok(site) => why_not(cell, &site.engine.capabilities(), &site.info, &site.needs),
+        Err(error) => Some(error.to_string()),
+    };
+    let name = cell.to_string();
+    match (&place.site, refusal) {
+        (Ok(site), None) if among_many => {
+            let task = reporter.begin(Stage::Smoke, &name, None);
+            let result = perform::cell(site, cell, options, reporter, &format!("{name} "))?;
+            reporter.finish(task, result.verdict.word());
+            Ok(result)
+        }
+        (Ok(site), None) => perform::cell(site, cell, options, reporter, ""),
+        (_, reason) => {
+            let reason = reason.unwrap_or_default();
+            reporter.note(Stage::Smoke, &format!("{name} is unproven: {reason}"));
+            Ok(CellResult::unproven(cell, &reason))
+        }
+    }
+}
+
+/// Refuses to prove two images as one: a reference can mean another one in each engine's store.
+fn same_image(first: &Site<'_>, places: &[Place<'_>]) -> Result<(), SmokeError> {
+    let sites = places.iter().filter_map(|place| place.site.as_ref().ok());
+    match sites.into_iter().find(|site| !site.same_image(first)) {
+        None => Ok(()),
+        Some(other) => Err(SmokeError::Differs {
+            image: first.reference.clone(),
+            one: (first.engine.name(), first.image.id.clone()),
+            other: (other.engine.name(), other.image.id.clone()),
+        }),
+    }
+}
+
+/// The iptables backend that the image promises.
+fn backend(site: &Site<'_>) -> Result<IptablesBackend, SmokeError> {
+    let word = &site.contract.iptables;
+    word.parse().map_err(|_| SmokeError::Backend {
+        image: site.reference.clone(),
+        backend: word.clone(),
+    })
+}
+
+fn host(info: &EngineInfo) -> HostFacts {
+    HostFacts {
+        kernel: info.kernel.clone(),
+        cgroup: info.cgroup.clone(),
+        architecture: info.architecture.clone(),
+        storage: info.storage.clone(),
+    }
+}

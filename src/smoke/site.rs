@@ -1,0 +1,207 @@
+//! An engine with the image under test on it: brought once, for all of its cells.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+
+use super::Subject;
+use super::checks::CHECKS;
+use super::engine::{Engine, EngineError, EngineInfo, Image};
+use super::error::SmokeError;
+use super::matrix::{self, Needs};
+use super::session::Session;
+use crate::guest::{Contract, LABEL};
+use crate::process::Input;
+
+/// An engine of a run, and whether the image can be run on it.
+pub(super) struct Place<'a> {
+    pub engine: &'a dyn Engine,
+    /// Who the engine is, if it answered.
+    pub info: Option<EngineInfo>,
+    /// The image on it, or why no cell can run.
+    pub site: Result<Site<'a>, SmokeError>,
+}
+
+/// The image on an engine that can run it.
+pub(super) struct Site<'a> {
+    pub engine: &'a dyn Engine,
+    pub info: EngineInfo,
+    /// What containers are started from.
+    pub reference: String,
+    pub image: Image,
+    pub contract: Contract,
+    pub needs: Needs,
+    /// Holds the image until every cell has run.
+    images: Session<'a>,
+}
+
+impl<'a> Place<'a> {
+    /// Brings the image to an engine. What the engine cannot do is part of the place; what is wrong
+    /// with the image is an error.
+    pub(super) fn of(engine: &'a dyn Engine, subject: &Subject) -> Result<Self, SmokeError> {
+        let unable = |info, error: SmokeError| {
+            if error.is_interrupt() {
+                return Err(error);
+            }
+            Ok(Self {
+                engine,
+                info,
+                site: Err(error),
+            })
+        };
+        let info = match engine.probe() {
+            Ok(info) => info,
+            Err(error) => return unable(None, error.into()),
+        };
+        let site = Site::bring(engine, info.clone(), subject)?;
+        match site.try_out() {
+            Ok(()) => Ok(Self {
+                engine,
+                info: Some(info),
+                site: Ok(site),
+            }),
+            Err(error) => unable(Some(info), error),
+        }
+    }
+}
+
+impl<'a> Site<'a> {
+    fn bring(
+        engine: &'a dyn Engine,
+        info: EngineInfo,
+        subject: &Subject,
+    ) -> Result<Self, SmokeError> {
+        let mut images = Session::new(engine);
+        let reference = match subject {
+            Subject::Reference(reference) => {
+                if engine.image(reference)?.is_none() {
+                    engine.pull(reference)?;
+                }
+                reference.clone()
+            }
+            Subject::Archive(path) | Subject::Built { archive: path, .. } => {
+                load(engine, path, &mut images)?
+            }
+        };
+        let image = look_up(engine, &reference)?;
+        let contract = contract(&reference, &image)?;
+        if !CHECKS.iter().any(|check| (check.applies)(&contract)) {
+            return Err(SmokeError::NoChecks {
+                image: reference,
+                profile: contract.profile,
+            });
+        }
+        let needs = Needs::of(&contract, image.architecture.clone());
+        Ok(Self {
+            engine,
+            info,
+            reference,
+            image,
+            contract,
+            needs,
+            images,
+        })
+    }
+
+    /// Whether the engine can run the image at all: what it says of itself, and for a privileged
+    /// image one container, so that an engine that cannot is told apart from an image that does
+    /// not work.
+    fn try_out(&self) -> Result<(), SmokeError> {
+        let engine = self.engine.name();
+        let capabilities = self.engine.capabilities();
+        if let Some(reason) = matrix::unable(engine, &capabilities, &self.info, &self.needs) {
+            return Err(SmokeError::Unable { reason });
+        }
+        if !self.needs.privileged {
+            return Ok(());
+        }
+        let mut spec = self
+            .images
+            .container(&self.reference, "probe", &["-c", ":"]);
+        spec.privileged = true;
+        spec.entrypoint = Some("sh".to_owned());
+        let unprivileged = |detail| EngineError::Unprivileged { engine, detail };
+        match self.engine.run(&spec, Input::Null) {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(unprivileged(output.complaint()).into()),
+            Err(EngineError::Refused { detail, .. }) => Err(unprivileged(detail).into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What identifies the image in the report: the digest the caller knows, else the one it was
+    /// pulled by. What an engine calls the manifest of an image that it loaded is its own.
+    pub(super) fn digest(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::Built { digest, .. } => digest.clone(),
+            Subject::Archive(_) => self.image.id.clone(),
+            Subject::Reference(_) => {
+                let digest = self.image.digest.as_ref();
+                digest.unwrap_or(&self.image.id).clone()
+            }
+        }
+    }
+
+    /// Whether another engine has the same image.
+    pub(super) fn same_image(&self, other: &Self) -> bool {
+        let digest = &self.image.digest;
+        self.image.id == other.image.id || (digest.is_some() && *digest == other.image.digest)
+    }
+
+    /// Removes the image if this run brought it; returns what could not be removed.
+    pub(super) fn leave(self) -> Vec<String> {
+        self.images.close()
+    }
+}
+
+/// Loads the one image of an archive and returns a name of it.
+fn load(engine: &dyn Engine, path: &Path, session: &mut Session<'_>) -> Result<String, SmokeError> {
+    let file = File::open(path).map_err(|source| SmokeError::Archive {
+        path: path.to_owned(),
+        source,
+    })?;
+    let before = engine.images()?;
+    let names = engine.load(Input::File(file))?;
+    let mut ids = BTreeSet::new();
+    for name in &names {
+        let id = look_up(engine, name)?.id;
+        if !before.contains(&id) {
+            session.adopt_image(name.clone());
+        }
+        ids.insert(id);
+    }
+    match names.into_iter().next() {
+        Some(name) if ids.len() == 1 => Ok(name),
+        _ => Err(SmokeError::ArchiveImages {
+            path: path.to_owned(),
+            count: ids.len(),
+        }),
+    }
+}
+
+fn look_up(engine: &dyn Engine, reference: &str) -> Result<Image, SmokeError> {
+    engine.image(reference)?.ok_or_else(|| SmokeError::NoImage {
+        engine: engine.name(),
+        image: reference.to_owned(),
+    })
+}
+
+fn contract(reference: &str, image: &Image) -> Result<Contract, SmokeError> {
+    let named = || reference.to_owned();
+    let label = image
+        .labels
+        .get(LABEL)
+        .ok_or_else(|| SmokeError::NoContract { image: named() })?;
+    let contract: Contract =
+        serde_json::from_str(label).map_err(|source| SmokeError::Contract {
+            image: named(),
+            source,
+        })?;
+    if contract.schema != 1 {
+        return Err(SmokeError::ContractSchema {
+            image: named(),
+            schema: contract.schema,
+        });
+    }
+    Ok(contract)
+}
