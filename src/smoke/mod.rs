@@ -14,6 +14,7 @@ mod bench;
 mod checks;
 pub mod engine;
 mod error;
+mod evidence;
 mod guest;
 mod list;
 pub mod matrix;

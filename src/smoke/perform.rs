@@ -6,6 +6,7 @@ use super::Options;
 use super::bench::Bench;
 use super::checks::{CHECKS, Check};
 use super::error::{CheckError, SmokeError};
+use super::evidence;
 use super::matrix::Cell;
 use super::nested::NestedError;
 use super::report::{CellResult, CheckResult, Outcome, Verdict};
@@ -24,6 +25,7 @@ pub(super) fn cell(
     let started = Instant::now();
     let session = Session::new(site.engine);
     let mut checks = Vec::new();
+    let mut found = None;
     {
         let bench = Bench::new(
             site.engine,
@@ -38,6 +40,9 @@ pub(super) fn cell(
             let task = reporter.begin(Stage::Smoke, &format!("{prefix}{}", check.id), None);
             let result = perform(check, &bench)?;
             reporter.finish(task, result.outcome.word());
+            if result.is_fault() && found.is_none() {
+                found = evidence::collect(&bench);
+            }
             checks.push(result);
         }
     }
@@ -54,6 +59,7 @@ pub(super) fn cell(
         reason: None,
         seconds: rounded(started.elapsed()),
         checks,
+        evidence: found,
         ..CellResult::unproven(cell, "")
     })
 }

@@ -51,7 +51,7 @@ pub(in crate::cli) struct Smoke {
     /// Fail when a cell is unproven
     #[arg(long)]
     pub require_all: bool,
-    /// Write the report as JSON (.json), JUnit (.xml) or Markdown (.md)
+    /// Write the report as JSON (.json), JUnit (.xml), Markdown (.md) or a page (.html)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "matrix"])]
     pub report: Vec<PathBuf>,
     /// Seconds the daemon may take to become ready
@@ -72,7 +72,7 @@ pub(in crate::cli) struct MergeReports {
     /// Reports as JSON
     #[arg(required = true, value_name = "REPORT")]
     pub reports: Vec<PathBuf>,
-    /// Write the joined report as JSON (.json), JUnit (.xml) or Markdown (.md)
+    /// Write the joined report as JSON (.json), JUnit (.xml), Markdown (.md) or a page (.html)
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
     /// Fail when a cell is unproven

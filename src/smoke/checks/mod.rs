@@ -3,6 +3,7 @@
 mod cgroup;
 mod exit_code;
 mod iptables;
+mod kill;
 mod logs_clean;
 mod nested_run;
 mod ready;
@@ -45,8 +46,8 @@ pub(super) struct Check {
 }
 
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
-/// restarts it, so that `logs-clean` sees a whole life.
-pub(super) const CHECKS: [Check; 9] = [
+/// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life.
+pub(super) const CHECKS: [Check; 10] = [
     ready::CHECK,
     nested_run::CHECK,
     storage::CHECK,
@@ -56,6 +57,7 @@ pub(super) const CHECKS: [Check; 9] = [
     exit_code::CHECK,
     stop::CHECK,
     logs_clean::CHECK,
+    kill::CHECK,
 ];
 
 /// Profiles with a Docker daemon inside.

@@ -29,12 +29,7 @@ impl SmokeReport {
 
     /// One row for each cell, one column for each check that any cell has.
     fn grid(&self) -> String {
-        let mut ids: Vec<&str> = Vec::new();
-        for check in self.cells.iter().flat_map(|cell| &cell.checks) {
-            if !ids.contains(&check.id.as_str()) {
-                ids.push(&check.id);
-            }
-        }
+        let ids = self.check_ids();
         let mut columns = vec!["cell", "host", "verdict"];
         columns.extend(&ids);
         columns.push("seconds");
@@ -43,7 +38,7 @@ impl SmokeReport {
         for cell in &self.cells {
             let mut cells = vec![
                 code(&cell.name),
-                host(cell),
+                code(&cell.place()),
                 format!("**{}**", cell.verdict.word()),
             ];
             cells.extend(ids.iter().map(|id| {
@@ -74,18 +69,6 @@ fn mark(check: &CheckResult) -> &'static str {
         Outcome::Error => "! error",
         Outcome::Skipped => "– skipped",
     }
-}
-
-/// `docker 20.10.24, 6.1.0, v2`
-fn host(cell: &CellResult) -> String {
-    let mut text = cell.engine.name.clone();
-    if let Some(version) = &cell.engine.version {
-        text.push_str(&format!(" {version}"));
-    }
-    if let Some(host) = &cell.host {
-        text.push_str(&format!(", {}, {}", host.kernel, host.cgroup));
-    }
-    code(&text)
 }
 
 fn faults(cell: &CellResult) -> String {

@@ -1,6 +1,7 @@
 //! What a smoke run found: one document for the whole matrix, in forms for people, programs and CI
 //! systems.
 
+mod html;
 mod junit;
 mod markdown;
 mod merge;
@@ -58,6 +59,19 @@ pub struct CellResult {
     pub seconds: f64,
     /// The checks, in the order they ran; none of an unproven cell.
     pub checks: Vec<CheckResult>,
+    /// The container when the first check did not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+/// What a container said, for whoever looks into a failure.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// The end of what it wrote.
+    pub log: String,
+    /// The guest's own report, where it could still be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<serde_json::Value>,
 }
 
 /// The engine of a cell.
@@ -167,18 +181,47 @@ impl CellResult {
             reason: Some(reason.to_owned()),
             seconds: 0.0,
             checks: Vec::new(),
+            evidence: None,
         }
+    }
+
+    /// Where it ran: `docker 20.10.24, 6.1.0, v2`.
+    fn place(&self) -> String {
+        let mut text = self.engine.name.clone();
+        if let Some(version) = &self.engine.version {
+            text.push_str(&format!(" {version}"));
+        }
+        if let Some(host) = &self.host {
+            text.push_str(&format!(", {}, {}", host.kernel, host.cgroup));
+        }
+        text
     }
 
     /// The checks that did not hold because of something of their own.
     pub fn faults(&self) -> impl Iterator<Item = &CheckResult> {
-        let fault =
-            |check: &&CheckResult| matches!(check.outcome, Outcome::Violated | Outcome::Error);
-        self.checks.iter().filter(fault)
+        self.checks.iter().filter(|check| check.is_fault())
+    }
+}
+
+impl CheckResult {
+    /// Whether it did not hold because of something of its own.
+    pub fn is_fault(&self) -> bool {
+        matches!(self.outcome, Outcome::Violated | Outcome::Error)
     }
 }
 
 impl SmokeReport {
+    /// The ids of the checks that any cell has, in the order they ran.
+    fn check_ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = Vec::new();
+        for check in self.cells.iter().flat_map(|cell| &cell.checks) {
+            if !ids.contains(&check.id.as_str()) {
+                ids.push(&check.id);
+            }
+        }
+        ids
+    }
+
     /// How many cells have that verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         let cells = self.cells.iter();

@@ -12,7 +12,7 @@ use super::SmokeReport;
 pub enum ReportError {
     /// The file's name does not say its format.
     #[error(
-        "cannot tell the format of the report {}; name it .json, .xml (JUnit) or .md (Markdown)",
+        "cannot tell the format of the report {}; name it .json, .xml (JUnit), .md (Markdown) or .html",
         .0.display()
     )]
     Format(PathBuf),
@@ -27,6 +27,9 @@ pub enum ReportError {
     /// It could not be rendered.
     #[error("cannot render the report as JUnit XML: {0}")]
     Junit(String),
+    /// It could not be rendered.
+    #[error("cannot render the report as HTML")]
+    Html(#[source] Box<handlebars::RenderError>),
 }
 
 /// What a report's file name says.
@@ -35,6 +38,7 @@ enum Format {
     Json,
     Junit,
     Markdown,
+    Html,
 }
 
 impl Format {
@@ -43,6 +47,7 @@ impl Format {
             Some("json") => Ok(Self::Json),
             Some("xml") => Ok(Self::Junit),
             Some("md") => Ok(Self::Markdown),
+            Some("html") => Ok(Self::Html),
             _ => Err(ReportError::Format(path.to_owned())),
         }
     }
@@ -64,7 +69,7 @@ impl SmokeReport {
     }
 
     /// Writes the report to `path`, whole or not at all: JSON for `.json`, JUnit for `.xml`,
-    /// Markdown for `.md`.
+    /// Markdown for `.md`, a page for `.html`.
     ///
     /// # Errors
     /// See [`ReportError`].
@@ -73,6 +78,7 @@ impl SmokeReport {
             Format::Json => self.json(),
             Format::Junit => self.junit()?,
             Format::Markdown => self.markdown(),
+            Format::Html => self.html()?,
         };
         let parent = path
             .parent()
@@ -108,7 +114,12 @@ mod tests {
     #[test]
     fn the_extension_chooses_the_format() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        for (name, start) in [("r.json", "{"), ("r.xml", "<?xml"), ("r.md", "# Smoke")] {
+        for (name, start) in [
+            ("r.json", "{"),
+            ("r.xml", "<?xml"),
+            ("r.md", "# Smoke"),
+            ("r.html", "<!doctype html>"),
+        ] {
             let path = dir.path().join(name);
             report().write(&path).expect("written");
             let text = std::fs::read_to_string(&path).expect("readable");
