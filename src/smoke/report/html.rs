@@ -33,7 +33,7 @@ struct Row<'a> {
     start: Option<Bar>,
     marks: Vec<Mark<'a>>,
     faults: Vec<Fault<'a>>,
-    log: &'a str,
+    written: &'a str,
     report: String,
 }
 
@@ -106,7 +106,7 @@ fn row<'a>(cell: &'a CellResult, ids: &[&'a str], longest: f64) -> Row<'a> {
         start: start(cell).map(|seconds| bar(seconds, longest)),
         marks: ids.iter().map(|id| mark(cell, id)).collect(),
         faults: cell.faults().map(fault).collect(),
-        log: evidence.map_or("", |evidence| &evidence.log),
+        written: evidence.map_or("", |evidence| &evidence.log),
         report: report.map_or_else(String::new, |report| format!("{report:#}")),
     }
 }
@@ -165,7 +165,9 @@ mod tests {
             log: "dind: error: </pre><script>alert(1)</script>".to_owned(),
             report: Some(serde_json::json!({ "state": "failed" })),
         });
-        insta::assert_snapshot!(report.html().expect("a page"));
+        let page = report.html().expect("a page");
+        assert!(page.contains("&lt;/pre&gt;&lt;script&gt;"), "{page}");
+        insta::assert_snapshot!(page);
     }
 
     #[test]

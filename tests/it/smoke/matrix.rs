@@ -153,7 +153,7 @@ fn what_is_no_part_of_a_matrix_is_refused_before_anything_is_built() {
         ),
         (
             &[bookworm, "--report", "smoke.txt"],
-            "name it .json, .xml (JUnit) or .md",
+            "name it .json, .xml (JUnit), .md (Markdown) or .html",
         ),
         (&["img:tag", "--list"], "--list and --matrix want a recipe"),
         (&[], "required"),
@@ -230,16 +230,22 @@ fn a_violated_check_is_shown_with_its_hint_and_an_unproven_cell_with_its_reason(
         // The label says nft, the image is legacy.
         let image = Derived::new(private, "dindimg-test-hint", &[&label("nft")]);
         let scratch = tempfile::tempdir().expect("temporary directory");
-        let (markdown, json) = (scratch.path().join("r.md"), scratch.path().join("r.json"));
+        let at = |name: &str| scratch.path().join(name);
+        let (markdown, json, html) = (at("r.md"), at("r.json"), at("r.html"));
         let mut command = dindimg(environment(false));
         command.args([image.name, "--engine=docker", "--engine=podman"]);
-        command
-            .arg("--report")
-            .arg(&markdown)
-            .arg("--report")
-            .arg(&json);
+        for path in [&markdown, &json, &html] {
+            command.arg("--report").arg(path);
+        }
         let said = run(command, &[""; 0]).failed(7);
         assert!(said.contains("1 of 2 cells failed"), "{said}");
+        // What the container said, for whoever has nothing but the page.
+        let page = std::fs::read_to_string(&html).expect("a report");
+        assert!(page.contains("dind: ready after "), "{page}");
+        assert!(
+            page.contains("&quot;profile&quot;: &quot;dind&quot;"),
+            "{page}"
+        );
         assert_eq!(
             verdicts(&read(&json)),
             [
