@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154,SC2317,SC2329 # variables shared with the files under test, functions they call
 load log config report args engine daemon_json hardening
+mounts=''
 engine_config=/etc/docker/daemon.json
 config_load
 modprobe() { false; }
@@ -145,6 +146,17 @@ fresh
 command mkdir -p "$dind_root/etc/docker"
 hardening_key
 equals "$bound$(ls -A "$dind_root/etc/docker")" ''
+it "a daemon.json that is mounted writable says nothing about the read-only directory it is in"
+(
+  fresh
+  put /etc/docker/daemon.json '{}'
+  # Everything below is read-only, the mounted file is not.
+  mkdir() { false; }
+  mounts='/etc/docker/daemon.json ext4 8:1 rw
+'
+  hardening_key
+  equals "${bound%% *}" --bind
+)
 it "without a copy the start stops and names the remedy"
 mount() { false; }
 contains "$(a_read_only_directory 20.10.24 2>&1)" 'mount a tmpfs or volume on /etc/docker'

@@ -37,12 +37,29 @@ it "what was probed beside other steps is not probed again, neither when it work
     [ -z "$storage_error" ]
   }
   storage_begin
+  storage_end
   yes storage_overlay_begun "$data_root"
   if [ -d /var/lib/containerd ]; then
     no storage_overlay_begun /var/lib/containerd
     equals "$storage_error" 'no room at all'
   fi
   equals "$(sort "$work/probed" | uniq -d)" ''
+)
+it "a rung that mounts over the data directory waits for the probe in it"
+(
+  storage_overlay() {
+    storage_error=''
+    sleep 0.3
+    true >"$work/probe-ended"
+  }
+  storage_rung_tmpfs() {
+    yes test -e "$work/probe-ended"
+    storage_use overlay2 tmpfs
+  }
+  storage_begin
+  again tmpfs
+  storage_prepare
+  contains "$dockerd_flags" overlay2
 )
 it "a probe that was killed beside them is made again"
 (
@@ -51,6 +68,7 @@ it "a probe that was killed beside them is made again"
   }
   storage_begin
   kill -KILL "$storage_job"
+  storage_end 2>/dev/null
   storage_overlay() { storage_error=''; }
   yes storage_overlay_begun "$data_root" 2>/dev/null
 )

@@ -171,10 +171,15 @@ set user.max_user_namespaces there, or DIND_USERNS_REMAP=0"
 hardening_key() {
   ! engine_is_from $hardening_keyless || return 0
   [ ! -e "$dind_root/etc/docker/key.json" ] || return 0
-  # What dockerd of the recipe is configured by lies there as a rule, and can be opened for writing.
-  if [ -f "$dind_root/etc/docker/daemon.json" ] && { true >>"$dind_root/etc/docker/daemon.json"; } 2>/dev/null; then
-    return 0
-  fi
+  # As a rule a file lies there that can be opened for writing. One that is mounted says nothing about its directory.
+  case $engine_newline$mounts in
+    *"$engine_newline/etc/docker/daemon.json "*) ;;
+    *)
+      if [ -f "$dind_root/etc/docker/daemon.json" ] && { true >>"$dind_root/etc/docker/daemon.json"; } 2>/dev/null; then
+        return 0
+      fi
+      ;;
+  esac
   if mkdir "$dind_root/etc/docker/.dind-probe" 2>/dev/null; then
     rmdir "$dind_root/etc/docker/.dind-probe"
     return 0

@@ -38,7 +38,9 @@ lock_said=''
 lock_foreign() {
   lock_jobs='' lock_found=1
   for file in volumes/metadata.db network/files/local-kv.db containerd/daemon/io.containerd.metadata.v1.bolt/meta.db; do
-    [ -f "$data_root/$file" ] || continue
+    if [ ! -f "$data_root/$file" ] || [ ! -r "$data_root/$file" ]; then
+      continue
+    fi
     flock -n 8 8<"$data_root/$file" &
     lock_jobs="$lock_jobs $!:$file"
   done
@@ -63,10 +65,11 @@ running_refuse() {
   fi
 }
 
-# stale_remove FILE...: pid files and sockets of a daemon that is gone, and FILEs.
+# stale_remove: pid files and sockets of a daemon that is gone. Not before the data directory is ours: on a shared /run
+# they may be those of a living one in another container.
 stale_remove() {
   running_refuse
-  files_remove "$@" "$pid_file" "$exec_root/containerd/containerd.pid" "$exec_root/containerd/containerd.sock" \
+  files_remove "$pid_file" "$exec_root/containerd/containerd.pid" "$exec_root/containerd/containerd.sock" \
     "$exec_root/containerd/containerd.sock.ttrpc" "$exec_root/containerd/containerd-debug.sock" ||
     die "cannot remove the pid files of an earlier daemon below $exec_root"
 }

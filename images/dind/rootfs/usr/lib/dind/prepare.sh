@@ -54,7 +54,7 @@ prepare_begin() {
   report_owned=1
   [ -d "$cfg_run_dir" ] || mkdir -p "$cfg_run_dir" ||
     die "cannot make $cfg_run_dir: mount a tmpfs on /run when the root is read-only"
-  stale_remove "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json" "$cfg_run_dir/daemon.json"
+  files_remove "$cfg_run_dir/ready" "$cfg_run_dir/state" "$cfg_run_dir/report.json" "$cfg_run_dir/daemon.json"
   can_administer || mount_refused=1
   [ "$own_user" = 0 ] || die "dockerd of this image needs root"
   [ -z "$mount_refused" ] || die "$cannot_mount"

@@ -68,10 +68,14 @@ storage_overlay_shared() {
 }
 storage_worked=''
 
-# storage_overlay_begun DIR: the outcome of the probe that storage_begin began there, waited for.
-storage_overlay_begun() {
+# storage_end: waits for the probe, which no rung may mount something over.
+storage_end() {
   [ -z "$storage_job" ] || wait "$storage_job" || :
   storage_job=''
+}
+
+# storage_overlay_begun DIR: the outcome of the probe there, which has ended.
+storage_overlay_begun() {
   while read -r directory storage_error; do
     if [ "$directory" = "$1" ]; then
       [ -z "$storage_error" ]
@@ -114,6 +118,7 @@ storage_driver_name() {
 
 # storage_prepare ARG...: decide for both data directories and tell dockerd.
 storage_prepare() {
+  storage_end
   storage_containerd
   storage_prior "$@"
   if [ -n "$prior" ]; then
