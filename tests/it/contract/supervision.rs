@@ -243,6 +243,22 @@ fn a_data_directory_has_one_daemon_at_a_time() {
     });
 }
 
+/// Process numbers of another container mean nothing here, so what lies there looks left behind.
+#[test]
+fn a_start_that_is_refused_leaves_the_sockets_of_a_shared_run_alone() {
+    beside_others(|| {
+        let (data, run) = (Volume::new("one-data"), Volume::new("one-run"));
+        let (data, run) = (data.at("/var/lib/docker"), run.at("/var/run"));
+        let first = Guest::start(&[&data, &run], &[]).ready();
+        let own = "--env=DIND_RUN_DIR=/tmp/dind";
+        let second = Guest::start(&[&data, &run, own, "--env=DIND_LOCK_WAIT=1"], &[]);
+        assert_eq!(second.wait(), 1, "{}", second.log());
+        let left =
+            "ls /run/docker.pid /run/docker/containerd/containerd.sock /run/docker.sock | wc -l";
+        assert_eq!(first.sh(left), "3");
+    });
+}
+
 /// A dockerd that takes its time to fail.
 const FAILING: &str =
     "#!/bin/sh\ncase \" $* \" in *' --help '*) exec /usr/sbin/dockerd --help ;; esac
