@@ -15,11 +15,11 @@ const REPORT: Duration = Duration::from_secs(20);
 /// The daemon container as it is now; nothing when there is none. What cannot be had is left out:
 /// the failure that is being looked into is the one to report.
 pub(super) fn collect(bench: &Bench<'_>) -> Option<Evidence> {
-    let name = bench.daemon_name();
-    let log = bench.engine.logs(&name).ok()?;
+    let name = &bench.main.name;
+    let log = bench.engine.logs(name).ok()?;
     let output = bench
         .engine
-        .exec(&name, &["dindctl", "report"], Input::Null, REPORT);
+        .exec(name, &["dindctl", "report"], Input::Null, REPORT);
     let report = output.ok().filter(|output| output.status.success());
     Some(Evidence {
         log: tail(&log),

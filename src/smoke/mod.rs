@@ -16,6 +16,7 @@ pub mod engine;
 mod error;
 mod evidence;
 mod guest;
+mod inner;
 mod list;
 pub mod matrix;
 pub mod nested;

@@ -27,15 +27,8 @@ pub(super) fn cell(
     let mut checks = Vec::new();
     let mut found = None;
     {
-        let bench = Bench::new(
-            site.engine,
-            &site.reference,
-            &site.contract,
-            &session,
-            cell,
-            options.ready_timeout,
-        );
-        let applying = |check: &&Check| (check.applies)(&site.contract);
+        let bench = Bench::new(site, &session, cell, options);
+        let applying = |check: &&Check| (check.applies)(&site.contract, cell);
         for check in CHECKS.iter().filter(applying) {
             let task = reporter.begin(Stage::Smoke, &format!("{prefix}{}", check.id), None);
             let result = perform(check, &bench)?;
@@ -49,7 +42,7 @@ pub(super) fn cell(
     for left in session.close() {
         reporter.warn(Stage::Smoke, &format!("could not clean up: {left}"));
     }
-    let held = checks.iter().all(|check| check.outcome == Outcome::Held);
+    let held = checks.iter().all(CheckResult::is_no_obstacle);
     Ok(CellResult {
         verdict: if held {
             Verdict::Passed
@@ -67,9 +60,21 @@ pub(super) fn cell(
 /// Does one check. Only an interruption ends the run.
 fn perform(check: &Check, bench: &Bench<'_>) -> Result<CheckResult, SmokeError> {
     let started = Instant::now();
-    let ruling = (check.run)(bench);
+    let lacking = check
+        .needs
+        .iter()
+        .find(|feature| !bench.capabilities.has(**feature));
+    let ruling = match lacking {
+        Some(feature) => Err(CheckError::Lacks {
+            engine: bench.engine.name(),
+            lack: feature.lack(),
+        }),
+        None => (check.run)(bench),
+    };
     let mut time = started.elapsed();
+    let limit = bench.options.ready_timeout + Duration::from_secs(check.limit.into());
     let (outcome, detail) = match ruling {
+        Ok(Ok(_)) if time > limit => (Outcome::Violated, slow(time, limit)),
         Ok(Ok(held)) => {
             time = held.time.unwrap_or(time);
             (Outcome::Held, held.detail)
@@ -80,11 +85,12 @@ fn perform(check: &Check, bench: &Bench<'_>) -> Result<CheckResult, SmokeError> 
             return Err(error.into());
         }
         Err(error @ CheckError::Needs(_)) => (Outcome::Skipped, error.to_string()),
+        Err(error @ CheckError::Lacks { .. }) => (Outcome::Unproven, error.to_string()),
         Err(error) => (Outcome::Error, chain(&error)),
     };
     let hint = match outcome {
         Outcome::Violated | Outcome::Error => Some(check.hint.to_owned()),
-        Outcome::Held | Outcome::Skipped => None,
+        Outcome::Held | Outcome::Skipped | Outcome::Unproven => None,
     };
     Ok(CheckResult {
         id: check.id.to_owned(),
@@ -93,6 +99,14 @@ fn perform(check: &Check, bench: &Bench<'_>) -> Result<CheckResult, SmokeError> 
         detail,
         hint,
     })
+}
+
+fn slow(time: Duration, limit: Duration) -> String {
+    format!(
+        "it holds, but after {:.0} s, and {:.0} s are the limit",
+        time.as_secs_f64(),
+        limit.as_secs_f64()
+    )
 }
 
 /// Tenths of milliseconds say nothing about containers.

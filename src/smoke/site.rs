@@ -8,10 +8,12 @@ use super::Subject;
 use super::checks::CHECKS;
 use super::engine::{Engine, EngineError, EngineInfo, Image};
 use super::error::SmokeError;
-use super::matrix::{self, Needs};
+use super::inner::NestedImage;
+use super::matrix::{self, Choice, Needs};
 use super::session::Session;
 use crate::guest::{Contract, LABEL};
 use crate::process::Input;
+use crate::recipe::IptablesBackend;
 
 /// An engine of a run, and whether the image can be run on it.
 pub(super) struct Place<'a> {
@@ -31,6 +33,8 @@ pub(super) struct Site<'a> {
     pub image: Image,
     pub contract: Contract,
     pub needs: Needs,
+    /// The nested image made out of it.
+    pub nested: NestedImage,
     /// Holds the image until every cell has run.
     images: Session<'a>,
 }
@@ -85,7 +89,7 @@ impl<'a> Site<'a> {
         };
         let image = look_up(engine, &reference)?;
         let contract = contract(&reference, &image)?;
-        if !CHECKS.iter().any(|check| (check.applies)(&contract)) {
+        if !has_checks(&contract) {
             return Err(SmokeError::NoChecks {
                 image: reference,
                 profile: contract.profile,
@@ -99,6 +103,7 @@ impl<'a> Site<'a> {
             image,
             contract,
             needs,
+            nested: NestedImage::default(),
             images,
         })
     }
@@ -152,6 +157,13 @@ impl<'a> Site<'a> {
     pub(super) fn leave(self) -> Vec<String> {
         self.images.close()
     }
+}
+
+/// Whether any check has a meaning for the image, in the cell that every image has.
+fn has_checks(contract: &Contract) -> bool {
+    let cells = Choice::of_image().cells(IptablesBackend::Auto);
+    let of = |cell| CHECKS.iter().any(|check| (check.applies)(contract, cell));
+    cells.iter().any(of)
 }
 
 /// Loads the one image of an archive and returns a name of it.

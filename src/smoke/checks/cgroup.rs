@@ -9,6 +9,8 @@ pub(super) const CHECK: Check = Check {
     id: "cgroup",
     rule: "the guest sees the namespace it was given, and a nested container's memory limit is in effect",
     hint: "a cgroup-parent outside of the container's own group, or hierarchies that the container cannot write; the decision `cgroup` of `dindctl report` says what was seen",
+    limit: 120,
+    needs: &[],
     applies: has_daemon,
     run,
 };

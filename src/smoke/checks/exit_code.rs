@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::bench::Bench;
+use super::super::engine::Feature;
 use super::{Check, Ruling, has_daemon, held, violated};
 use crate::process::Input;
 
@@ -10,6 +11,8 @@ pub(super) const CHECK: Check = Check {
     id: "exit-code",
     rule: "a command's exit code and output are the container's, with and without the daemon",
     hint: "an entry point that does not become its command, a first process that keeps the status to itself, or words of the guest on standard output",
+    limit: 300,
+    needs: &[Feature::Foreground],
     applies: has_daemon,
     run,
 };

@@ -8,6 +8,8 @@ pub(super) const CHECK: Check = Check {
     id: "iptables",
     rule: "iptables is the backend promised or asked for, and holds docker's nat chain",
     hint: "the alternatives point at the other backend, DIND_IPTABLES or DOCKER_IPTABLES_LEGACY is set in the image, or the host's kernel lacks the tables of this one",
+    limit: 60,
+    needs: &[],
     applies: has_daemon,
     run,
 };

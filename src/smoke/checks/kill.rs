@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::bench::{Bench, Daemon};
+use super::super::bench::Bench;
+use super::super::engine::Feature;
 use super::super::nested::IMAGE;
 use super::{Check, Held, Ruling, has_daemon, rule, violated};
 use crate::recipe::SmokeStorage;
@@ -11,26 +12,31 @@ pub(super) const CHECK: Check = Check {
     id: "kill",
     rule: "a daemon that is killed starts again, with the images it had",
     hint: "pid files, sockets or locks of the killed daemon that nothing removes before the next one starts, or a data directory that is not the one of before",
+    limit: 300,
+    needs: &[Feature::Restart],
     applies: has_daemon,
     run,
 };
 
+/// 128 + SIGKILL.
+const KILLED: i32 = 137;
+
 fn run(bench: &Bench<'_>) -> Ruling {
     bench.daemon()?;
-    let name = bench.daemon_name();
-    bench.set_daemon(Err(CHECK.id));
+    let name = &bench.main.name;
+    bench.main.lost(CHECK.id);
     // No time at all: the engine kills at once.
-    bench.engine.stop(&name, Duration::ZERO)?;
-    bench.engine.start(&name)?;
+    bench.engine.stop(name, Duration::ZERO)?;
+    let code = bench.engine.state(name)?.exit_code;
+    if code != KILLED {
+        return violated(format!("killed, it ended with code {code}, not {KILLED}"));
+    }
     let time = rule!(
         bench
-            .wait_ready()?
+            .main
+            .begin_again()?
             .map_err(|sentence| format!("after a kill: {sentence}"))
     );
-    let Some(address) = bench.engine.state(&name)?.address else {
-        return violated("after a kill the container has no address on its network");
-    };
-    bench.set_daemon(Ok(Daemon { address }));
     // Memory ends with the container: there is nothing to come back to.
     if bench.cell.storage != SmokeStorage::Tmpfs {
         let image = bench.inside(&["docker", "image", "inspect", IMAGE])?;

@@ -8,6 +8,8 @@ pub(super) const CHECK: Check = Check {
     id: "logs-clean",
     rule: "no crash in the log, and report.json is complete",
     hint: "dockerd or containerd crashed and the line is the first of its trace, or the start ended before its last decision: the log says at which",
+    limit: 60,
+    needs: &[],
     applies: has_daemon,
     run,
 };
@@ -27,7 +29,7 @@ const DAEMON_LOG: &str = "/var/log/dind/dockerd.log";
 
 fn run(bench: &Bench<'_>) -> Ruling {
     // A log there is, whether the daemon still runs or not; a report only while it runs.
-    let mut log = bench.engine.logs(&bench.daemon_name())?;
+    let mut log = bench.engine.logs(&bench.main.name)?;
     if bench.cell.mode == SmokeMode::Command && bench.daemon().is_ok() {
         let dockerd = bench.inside(&["cat", DAEMON_LOG])?;
         if !dockerd.status.success() {

@@ -14,7 +14,9 @@ mod tls;
 use std::time::Duration;
 
 use super::bench::Bench;
+use super::engine::Feature;
 use super::error::CheckError;
+use super::matrix::Cell;
 use crate::guest::Contract;
 
 /// A rule that held, and what was seen.
@@ -39,8 +41,12 @@ pub(super) struct Check {
     pub rule: &'static str,
     /// What usually is wrong when it does not hold.
     pub hint: &'static str,
-    /// Whether it has a meaning for an image.
-    pub applies: fn(&Contract) -> bool,
+    /// Seconds in which it has to come to an end; a slow proof is none.
+    pub limit: u32,
+    /// What it asks of the engine; on one that lacks it the check is unproven.
+    pub needs: &'static [Feature],
+    /// Whether it has a meaning for an image in a cell.
+    pub applies: fn(&Contract, &Cell) -> bool,
     /// Does it.
     pub run: fn(&Bench<'_>) -> Ruling,
 }
@@ -61,7 +67,7 @@ pub(super) const CHECKS: [Check; 10] = [
 ];
 
 /// Profiles with a Docker daemon inside.
-fn has_daemon(contract: &Contract) -> bool {
+fn has_daemon(contract: &Contract, _: &Cell) -> bool {
     contract.profile == "dind"
 }
 

@@ -8,6 +8,8 @@ pub(super) const CHECK: Check = Check {
     id: "nested-run",
     rule: "a nested container runs, prints, and passes its exit code",
     hint: "dockerd answers but cannot start containers: control groups that cannot be written, runc or a shim that is missing, or a security module of the host; `dindctl doctor` in the container says which",
+    limit: 120,
+    needs: &[],
     applies: has_daemon,
     run,
 };

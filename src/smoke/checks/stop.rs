@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::bench::{Bench, Daemon};
+use super::super::bench::Bench;
+use super::super::engine::Feature;
 use super::super::nested::IMAGE;
 use super::{Check, Held, Ruling, has_daemon, rule, violated};
 use crate::recipe::SmokeStorage;
@@ -11,6 +12,8 @@ pub(super) const CHECK: Check = Check {
     id: "stop",
     rule: "the daemon stops within its stop timeout, cleanly, and starts again on what it left",
     hint: "a first process that does not signal its group (tini without -g), a stop-grace that leaves no time, or a pid file of the first start that stops the second",
+    limit: 300,
+    needs: &[Feature::Restart],
     applies: has_daemon,
     run,
 };
@@ -31,14 +34,12 @@ fn run(bench: &Bench<'_>) -> Ruling {
             nested.complaint()
         ));
     }
-    let name = bench.daemon_name();
-    bench.set_daemon(Err(CHECK.id));
+    let name = &bench.main.name;
+    bench.main.lost(CHECK.id);
     let limit = bench.contract.stop_timeout;
-    let stopped = bench
-        .engine
-        .stop(&name, Duration::from_secs(limit.into()))?;
+    let stopped = bench.engine.stop(name, Duration::from_secs(limit.into()))?;
     let time = stopped.elapsed;
-    let state = bench.engine.state(&name)?;
+    let state = bench.engine.state(name)?;
     if state.running {
         return violated("the container still runs after the engine's stop");
     }
@@ -49,16 +50,12 @@ fn run(bench: &Bench<'_>) -> Ruling {
             "ended with code {code} after {seconds:.1} s of {limit} s, expected 0 or 143"
         ));
     }
-    bench.engine.start(&name)?;
     rule!(
         bench
-            .wait_ready()?
+            .main
+            .begin_again()?
             .map_err(|sentence| format!("after a restart: {sentence}"))
     );
-    let Some(address) = bench.engine.state(&name)?.address else {
-        return violated("after a restart the container has no address on its network");
-    };
-    bench.set_daemon(Ok(Daemon { address }));
     let detail = format!("code {code} after {seconds:.1} s of {limit} s, restarts clean");
     if bench.cell.storage == SmokeStorage::Tmpfs {
         // Memory ends with the container: there is nothing to come back to.

@@ -9,6 +9,8 @@ pub(super) const CHECK: Check = Check {
     id: "storage",
     rule: "the storage driver is the one decided for, on what the cell gives, never vfs unless asked for by name",
     hint: "another driver than meant was asked for by DOCKER_DRIVER, DIND_STORAGE, `--storage-driver` or daemon.json, or the data directory lies on another file system than the cell gives it",
+    limit: 60,
+    needs: &[],
     applies: has_daemon,
     run,
 };

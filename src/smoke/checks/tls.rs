@@ -1,7 +1,7 @@
 //! The TLS port answers clients with a certificate and nobody else.
 
 use super::super::bench::{Bench, CERTS_VOLUME, CLIENT_CERTS, NETWORK};
-use super::super::engine::RunSpec;
+use super::super::engine::{Feature, RunSpec};
 use super::super::error::CheckError;
 use super::{Check, Ruling, held, violated};
 use crate::guest::{Contract, Port};
@@ -11,7 +11,9 @@ pub(super) const CHECK: Check = Check {
     id: "tls",
     rule: "TLS answers with a client certificate, refuses without, keys are private, no plain port",
     hint: "certificates that have expired or are for other names, keys that others can read (DIND_TLS_CLIENT_MODE), an empty DOCKER_TLS_CERTDIR, or `hosts` in daemon.json",
-    applies: |contract| port(contract).is_some(),
+    limit: 120,
+    needs: &[Feature::Networks, Feature::Volumes, Feature::Foreground],
+    applies: |contract, _| port(contract).is_some(),
     run,
 };
 

@@ -299,6 +299,8 @@ mod tests {
                 privileged: true,
                 networks: true,
                 volumes: true,
+                restart: true,
+                foreground: true,
                 cgroup_namespaces: (0, 0),
             },
             info: |_| Err(String::new()),

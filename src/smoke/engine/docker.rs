@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cli::{Cli, Dialect};
-use super::words::{architecture, text_at};
+use super::words::{architecture, count, text_at};
 use super::{Capabilities, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -18,6 +18,8 @@ static DIALECT: Dialect = Dialect {
         privileged: true,
         networks: true,
         volumes: true,
+        restart: true,
+        foreground: true,
         cgroup_namespaces: (20, 10),
     },
     info,
@@ -34,6 +36,8 @@ fn info(value: &Value) -> Result<EngineInfo, String> {
         cgroup: format!("v{}", text_at(value, "/CgroupVersion")?),
         architecture: architecture(&text_at(value, "/Architecture")?),
         storage: text_at(value, "/Driver")?,
+        cpus: count(&value["NCPU"]),
+        memory: value["MemTotal"].as_u64(),
     })
 }
 
@@ -46,7 +50,7 @@ mod tests {
     fn info_is_read() {
         let value = json!({
             "ServerVersion": "20.10.24+dfsg1", "KernelVersion": "6.1.0-9", "CgroupVersion": "1",
-            "Architecture": "x86_64", "Driver": "overlay2", "ServerErrors": null
+            "Architecture": "x86_64", "Driver": "overlay2", "NCPU": 2, "MemTotal": 8_u64 << 30, "ServerErrors": null
         });
         assert_eq!(
             info(&value),
@@ -55,7 +59,9 @@ mod tests {
                 kernel: "6.1.0-9".into(),
                 cgroup: "v1".into(),
                 architecture: "amd64".into(),
-                storage: "overlay2".into()
+                storage: "overlay2".into(),
+                cpus: Some(2),
+                memory: Some(8 << 30),
             })
         );
     }

@@ -144,8 +144,49 @@ pub struct Capabilities {
     pub networks: bool,
     /// Named volumes shared between containers.
     pub volumes: bool,
+    /// Stopping a container and starting the same one again.
+    pub restart: bool,
+    /// Running a container to its end with its input, output and exit code.
+    pub foreground: bool,
     /// The release, major and minor, from which on `run --cgroupns` exists.
     pub cgroup_namespaces: (u32, u32),
+}
+
+/// What a check asks of an engine beyond starting a container in the background.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Feature {
+    /// [`Capabilities::networks`]
+    Networks,
+    /// [`Capabilities::volumes`]
+    Volumes,
+    /// [`Capabilities::restart`]
+    Restart,
+    /// [`Capabilities::foreground`]
+    Foreground,
+}
+
+impl Feature {
+    /// What an engine without it does not give, as the end of a sentence.
+    pub fn lack(self) -> &'static str {
+        match self {
+            Self::Networks => "no networks of its own between containers",
+            Self::Volumes => "no volumes shared between containers",
+            Self::Restart => "no second start of the same container",
+            Self::Foreground => "no containers in the foreground",
+        }
+    }
+}
+
+impl Capabilities {
+    /// Whether the engine gives `feature`.
+    pub fn has(&self, feature: Feature) -> bool {
+        match feature {
+            Feature::Networks => self.networks,
+            Feature::Volumes => self.volumes,
+            Feature::Restart => self.restart,
+            Feature::Foreground => self.foreground,
+        }
+    }
 }
 
 /// Who an engine is and what it runs on.
@@ -161,6 +202,10 @@ pub struct EngineInfo {
     pub architecture: String,
     /// The storage driver below containers: `overlay2`, `overlay`, `vfs`.
     pub storage: String,
+    /// Processors of that host, where the engine says.
+    pub cpus: Option<u32>,
+    /// Bytes of memory of that host, where the engine says.
+    pub memory: Option<u64>,
 }
 
 /// An image in an engine's store.

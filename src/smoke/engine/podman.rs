@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cli::{Cli, Dialect};
-use super::words::{architecture, text_at};
+use super::words::{architecture, count, text_at};
 use super::{Capabilities, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -18,6 +18,8 @@ static DIALECT: Dialect = Dialect {
         privileged: true,
         networks: true,
         volumes: true,
+        restart: true,
+        foreground: true,
         cgroup_namespaces: (2, 0),
     },
     info,
@@ -31,6 +33,8 @@ fn info(value: &Value) -> Result<EngineInfo, String> {
         cgroup: text_at(value, "/host/cgroupVersion")?,
         architecture: architecture(&text_at(value, "/host/arch")?),
         storage: text_at(value, "/store/graphDriverName")?,
+        cpus: count(&value["host"]["cpus"]),
+        memory: value["host"]["memTotal"].as_u64(),
     })
 }
 
@@ -43,7 +47,7 @@ mod tests {
     fn info_is_read() {
         let value = json!({
             "version": {"Version": "4.3.1"},
-            "host": {"kernel": "6.1.0-9", "cgroupVersion": "v2", "arch": "arm64"},
+            "host": {"kernel": "6.1.0-9", "cgroupVersion": "v2", "arch": "arm64", "cpus": 4},
             "store": {"graphDriverName": "overlay"}
         });
         assert_eq!(
@@ -53,7 +57,9 @@ mod tests {
                 kernel: "6.1.0-9".into(),
                 cgroup: "v2".into(),
                 architecture: "arm64".into(),
-                storage: "overlay".into()
+                storage: "overlay".into(),
+                cpus: Some(4),
+                memory: None,
             })
         );
     }

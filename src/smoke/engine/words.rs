@@ -17,6 +17,11 @@ pub(super) fn text_at(value: &Value, pointer: &str) -> Result<String, String> {
     }
 }
 
+/// A number of things, or nothing where the value is none.
+pub(super) fn count(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|count| u32::try_from(count).ok())
+}
+
 /// The options of `run`, the image and its arguments.
 pub(super) fn run_args(spec: &RunSpec) -> Vec<String> {
     let mut args = vec![format!("--name={}", spec.name)];

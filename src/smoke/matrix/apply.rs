@@ -7,7 +7,7 @@ use super::super::engine::RunSpec;
 use super::cell::Cell;
 
 /// The data directory of the inner engine, as docker:dind has it.
-const DATA: &str = "/var/lib/docker";
+pub(crate) const DATA: &str = "/var/lib/docker";
 
 /// A data directory on the container's own root: images declare [`DATA`] a volume, and a declared
 /// volume cannot be had away from the command line.

@@ -105,6 +105,8 @@ mod tests {
             privileged: true,
             networks: true,
             volumes: true,
+            restart: true,
+            foreground: true,
             cgroup_namespaces: (20, 10),
         };
         let mut info = EngineInfo {
@@ -113,6 +115,8 @@ mod tests {
             cgroup: "v1".to_owned(),
             architecture: "amd64".to_owned(),
             storage: "overlay2".to_owned(),
+            cpus: None,
+            memory: None,
         };
         let mut needs = Needs {
             privileged: true,

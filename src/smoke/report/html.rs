@@ -133,7 +133,7 @@ fn mark<'a>(cell: &'a CellResult, id: &'a str) -> Mark<'a> {
         Some(Outcome::Held) => ("held", "✓"),
         Some(Outcome::Violated) => ("violated", "✗"),
         Some(Outcome::Error) => ("error", "!"),
-        Some(Outcome::Skipped) => ("skipped", "–"),
+        Some(Outcome::Skipped | Outcome::Unproven) => ("skipped", "–"),
         None => ("absent", ""),
     };
     Mark {

@@ -52,7 +52,7 @@ fn case(cell: &CellResult, check: &CheckResult) -> TestCase {
         Outcome::Held => TestCaseStatus::success(),
         Outcome::Violated => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Outcome::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Outcome::Skipped => TestCaseStatus::skipped(),
+        Outcome::Skipped | Outcome::Unproven => TestCaseStatus::skipped(),
     };
     if check.outcome != Outcome::Held {
         status.set_message(check.detail.as_str());

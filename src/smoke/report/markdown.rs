@@ -68,6 +68,7 @@ fn mark(check: &CheckResult) -> &'static str {
         Outcome::Violated => "✗ violated",
         Outcome::Error => "! error",
         Outcome::Skipped => "– skipped",
+        Outcome::Unproven => "– unproven",
     }
 }
 

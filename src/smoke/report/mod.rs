@@ -148,6 +148,8 @@ pub enum Outcome {
     Error,
     /// A check it builds on did not hold.
     Skipped,
+    /// The engine lacks what the check needs, so nothing is known.
+    Unproven,
 }
 
 impl Outcome {
@@ -158,6 +160,7 @@ impl Outcome {
             Self::Violated => "violated",
             Self::Error => "error",
             Self::Skipped => "skipped",
+            Self::Unproven => "unproven",
         }
     }
 }
@@ -204,6 +207,11 @@ impl CellResult {
 }
 
 impl CheckResult {
+    /// Whether a cell can have passed with it: it held, or the engine cannot show it.
+    pub fn is_no_obstacle(&self) -> bool {
+        matches!(self.outcome, Outcome::Held | Outcome::Unproven)
+    }
+
     /// Whether it did not hold because of something of its own.
     pub fn is_fault(&self) -> bool {
         matches!(self.outcome, Outcome::Violated | Outcome::Error)

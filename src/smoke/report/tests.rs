@@ -3,7 +3,7 @@ use super::*;
 fn check(id: &str, outcome: Outcome, seconds: f64, detail: &str) -> CheckResult {
     let hint = match outcome {
         Outcome::Violated | Outcome::Error => Some(format!("what is wrong with {id}")),
-        Outcome::Held | Outcome::Skipped => None,
+        Outcome::Held | Outcome::Skipped | Outcome::Unproven => None,
     };
     CheckResult {
         id: id.to_owned(),
