@@ -126,14 +126,9 @@ pub enum CheckError {
     /// The inner engine did not take the nested image.
     #[error("the inner engine cannot load the nested image: {0}")]
     InnerLoad(String),
-    /// The engine lacks what the check needs.
-    #[error("{engine} gives {lack}")]
-    Lacks {
-        /// The engine's name.
-        engine: &'static str,
-        /// What it does not give.
-        lack: &'static str,
-    },
+    /// It cannot be shown here, for this reason.
+    #[error("{0}")]
+    Unproven(String),
     /// A check it builds on did not hold.
     #[error("`{0}` did not hold")]
     Needs(&'static str),

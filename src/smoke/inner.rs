@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::nested::{self, Files};
 use crate::process::{Input, Output};
 
 /// Bound on a program inside a container that is expected to end soon.
-const INSIDE: Duration = Duration::from_secs(60);
+pub(super) const INSIDE: Duration = Duration::from_secs(60);
 
 /// How often a starting container is asked whether it is ready.
 const POLL: Duration = Duration::from_millis(100);
@@ -27,7 +27,26 @@ exit 3"#;
 
 /// The nested image of an image under test: made by the first daemon that needs it, for all.
 #[derive(Default)]
-pub(super) struct NestedImage(Mutex<Option<Vec<u8>>>);
+pub(super) struct NestedImage(Mutex<Option<Archive>>);
+
+/// The nested image as the inner engine loads it.
+#[derive(Clone)]
+struct Archive {
+    bytes: Vec<u8>,
+    /// Whether it has what checks of networks use.
+    speaks: bool,
+}
+
+impl NestedImage {
+    /// Whether it has been made, with what checks of networks use.
+    pub(super) fn speaks(&self) -> bool {
+        self.made().as_ref().is_some_and(|archive| archive.speaks)
+    }
+
+    fn made(&self) -> MutexGuard<'_, Option<Archive>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A daemon container, seen ready.
 #[derive(Clone, Copy)]
@@ -180,15 +199,17 @@ impl<'a> Inner<'a> {
 
     /// The docker-archive of the nested image, made of this container unless another gave it.
     fn nested_image(&self) -> Result<Vec<u8>, CheckError> {
-        let mut made = self.image.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.image.made();
         if let Some(archive) = made.as_ref() {
-            return Ok(archive.clone());
+            return Ok(archive.bytes.clone());
         }
         let rootfs = nested::collect(&mut Container(self))?;
-        let archive =
-            nested::docker_archive(&rootfs, nested::IMAGE).map_err(CheckError::Archive)?;
-        *made = Some(archive.clone());
-        Ok(archive)
+        let bytes = nested::docker_archive(&rootfs, nested::IMAGE).map_err(CheckError::Archive)?;
+        *made = Some(Archive {
+            bytes: bytes.clone(),
+            speaks: rootfs.speaks(),
+        });
+        Ok(bytes)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod engine;
 mod error;
 mod evidence;
 mod guest;
+mod host;
 mod inner;
 mod list;
 pub mod matrix;
@@ -25,6 +26,7 @@ pub mod report;
 mod run;
 mod session;
 mod site;
+mod speech;
 
 use std::path::PathBuf;
 use std::time::Duration;

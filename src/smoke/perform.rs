@@ -65,10 +65,11 @@ fn perform(check: &Check, bench: &Bench<'_>) -> Result<CheckResult, SmokeError> 
         .iter()
         .find(|feature| !bench.capabilities.has(**feature));
     let ruling = match lacking {
-        Some(feature) => Err(CheckError::Lacks {
-            engine: bench.engine.name(),
-            lack: feature.lack(),
-        }),
+        Some(feature) => Err(CheckError::Unproven(format!(
+            "{} gives {}",
+            bench.engine.name(),
+            feature.lack()
+        ))),
         None => (check.run)(bench),
     };
     let mut time = started.elapsed();
@@ -85,7 +86,7 @@ fn perform(check: &Check, bench: &Bench<'_>) -> Result<CheckResult, SmokeError> 
             return Err(error.into());
         }
         Err(error @ CheckError::Needs(_)) => (Outcome::Skipped, error.to_string()),
-        Err(error @ CheckError::Lacks { .. }) => (Outcome::Unproven, error.to_string()),
+        Err(error @ CheckError::Unproven(_)) => (Outcome::Unproven, error.to_string()),
         Err(error) => (Outcome::Error, chain(&error)),
     };
     let hint = match outcome {

@@ -1,13 +1,14 @@
 //! An engine with the image under test on it: brought once, for all of its cells.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
 use super::Subject;
 use super::checks::CHECKS;
 use super::engine::{Engine, EngineError, EngineInfo, Image};
 use super::error::SmokeError;
+use super::host;
 use super::inner::NestedImage;
 use super::matrix::{self, Choice, Needs};
 use super::session::Session;
@@ -33,6 +34,8 @@ pub(super) struct Site<'a> {
     pub image: Image,
     pub contract: Contract,
     pub needs: Needs,
+    /// Whether the engine's containers run on the kernel of this process.
+    pub local: bool,
     /// The nested image made out of it.
     pub nested: NestedImage,
     /// Holds the image until every cell has run.
@@ -57,13 +60,16 @@ impl<'a> Place<'a> {
             Ok(info) => info,
             Err(error) => return unable(None, error.into()),
         };
-        let site = Site::bring(engine, info.clone(), subject)?;
+        let mut site = Site::bring(engine, info.clone(), subject)?;
         match site.try_out() {
-            Ok(()) => Ok(Self {
-                engine,
-                info: Some(info),
-                site: Ok(site),
-            }),
+            Ok(local) => {
+                site.local = local;
+                Ok(Self {
+                    engine,
+                    info: Some(info),
+                    site: Ok(site),
+                })
+            }
             Err(error) => unable(Some(info), error),
         }
     }
@@ -103,31 +109,35 @@ impl<'a> Site<'a> {
             image,
             contract,
             needs,
+            local: false,
             nested: NestedImage::default(),
             images,
         })
     }
 
-    /// Whether the engine can run the image at all: what it says of itself, and for a privileged
-    /// image one container, so that an engine that cannot is told apart from an image that does
-    /// not work.
-    fn try_out(&self) -> Result<(), SmokeError> {
+    /// Whether the engine can run the image at all: what it says of itself, and one container, so
+    /// that an engine that cannot is told apart from an image that does not work. True when that
+    /// container ran on the kernel of this process.
+    fn try_out(&self) -> Result<bool, SmokeError> {
         let engine = self.engine.name();
         let capabilities = self.engine.capabilities();
         if let Some(reason) = matrix::unable(engine, &capabilities, &self.info, &self.needs) {
             return Err(SmokeError::Unable { reason });
         }
-        if !self.needs.privileged {
-            return Ok(());
+        if !capabilities.foreground {
+            return Ok(false);
         }
         let mut spec = self
             .images
-            .container(&self.reference, "probe", &["-c", ":"]);
-        spec.privileged = true;
-        spec.entrypoint = Some("sh".to_owned());
+            .container(&self.reference, "probe", &[host::BOOT_ID]);
+        spec.privileged = self.needs.privileged;
+        spec.entrypoint = Some("cat".to_owned());
         let unprivileged = |detail| EngineError::Unprivileged { engine, detail };
         match self.engine.run(&spec, Input::Null) {
-            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) if output.status.success() => {
+                let own = fs::read_to_string(host::BOOT_ID);
+                Ok(own.is_ok_and(|own| own.trim() == output.text()))
+            }
             Ok(output) => Err(unprivileged(output.complaint()).into()),
             Err(EngineError::Refused { detail, .. }) => Err(unprivileged(detail).into()),
             Err(error) => Err(error.into()),

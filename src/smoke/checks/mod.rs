@@ -1,15 +1,28 @@
 //! The checks: small items in one registry. Adding a check is one file and one line in [`CHECKS`].
 
+mod ca;
 mod cgroup;
+mod clean_up;
+mod dns;
+mod engine_info;
 mod exit_code;
+mod group;
+mod host_unchanged;
 mod iptables;
+mod isolation;
 mod kill;
+mod limits;
 mod logs_clean;
 mod nested_run;
+mod nested_use;
+mod network;
+mod published_port;
 mod ready;
+mod second_daemon;
 mod stop;
 mod storage;
 mod tls;
+mod zombies;
 
 use std::time::Duration;
 
@@ -52,18 +65,32 @@ pub(super) struct Check {
 }
 
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
-/// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life.
-pub(super) const CHECKS: [Check; 10] = [
+/// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
+/// after `clean-up` there is no daemon any more.
+pub(super) const CHECKS: [Check; 23] = [
     ready::CHECK,
+    engine_info::CHECK,
+    group::CHECK,
+    ca::CHECK,
     nested_run::CHECK,
+    nested_use::CHECK,
     storage::CHECK,
     iptables::CHECK,
     tls::CHECK,
     cgroup::CHECK,
+    network::CHECK,
+    dns::CHECK,
+    published_port::CHECK,
+    zombies::CHECK,
+    isolation::CHECK,
+    limits::CHECK,
     exit_code::CHECK,
+    second_daemon::CHECK,
     stop::CHECK,
     logs_clean::CHECK,
     kill::CHECK,
+    clean_up::CHECK,
+    host_unchanged::CHECK,
 ];
 
 /// Profiles with a Docker daemon inside.

@@ -10,8 +10,8 @@ use crate::recipe::SmokeStorage;
 
 pub(super) const CHECK: Check = Check {
     id: "stop",
-    rule: "the daemon stops within its stop timeout, cleanly, and starts again on what it left",
-    hint: "a first process that does not signal its group (tini without -g), a stop-grace that leaves no time, or a pid file of the first start that stops the second",
+    rule: "the daemon stops within its stop timeout, cleanly, nested containers first, and starts again on what it left",
+    hint: "a first process that does not signal its group (tini without -g), a stop-grace that leaves nested containers no time, an entry point that ignores SIGTERM, or a pid file of the first start that stops the second",
     limit: 300,
     needs: &[Feature::Restart],
     applies: has_daemon,
@@ -25,7 +25,21 @@ const CLEAN: [i32; 2] = [0, 143];
 /// Name of the nested container that is running when the daemon is stopped.
 const NESTED: &str = "dindimg-smoke-sleeper";
 
+/// Name of one that wants half a second to tidy up.
+const LEAVER: &str = "dindimg-smoke-leaver";
+const KEPT: &str = "dindimg-smoke-said:/kept";
+const LEAVE: &str = "trap 'sleep 0.5; echo goodbye >/kept/said; exit 0' TERM
+while :; do sleep 1 & wait $!; done";
+
 fn run(bench: &Bench<'_>) -> Ruling {
+    let leaver =
+        bench.nested_run(&["-d", "--name", LEAVER, "-v", KEPT, IMAGE, "sh", "-c", LEAVE])?;
+    if !leaver.status.success() {
+        return violated(format!(
+            "a nested container with a volume cannot be started: {}",
+            leaver.complaint()
+        ));
+    }
     // `sleep` as process 1 ignores SIGTERM, which is what makes a naive shutdown take ten seconds.
     let nested = bench.nested_run(&["-d", "--name", NESTED, IMAGE, "sleep", "600"])?;
     if !nested.status.success() {
@@ -76,7 +90,15 @@ fn run(bench: &Bench<'_>) -> Ruling {
             "after a restart the nested container is `{nested}`, expected it to have ended with its daemon"
         ));
     }
-    let removed = bench.inside(&["docker", "rm", NESTED])?;
+    let said = bench.nested_run(&["--rm", "-v", KEPT, IMAGE, "cat", "/kept/said"])?;
+    if said.text() != "goodbye" {
+        return violated(format!(
+            "a nested container that tidies up at SIGTERM was killed before it had: `{}` {}",
+            said.text(),
+            said.complaint()
+        ));
+    }
+    let removed = bench.inside(&["docker", "rm", NESTED, LEAVER])?;
     if !removed.status.success() {
         return violated(format!(
             "after a restart the nested container cannot be removed: {}",

@@ -251,6 +251,17 @@ impl Engine for Cli {
             .map(drop)
     }
 
+    fn running(&self) -> Result<BTreeSet<String>, EngineError> {
+        let command = self.command(&["ps", "--format", "{{.Names}}"]);
+        let output = self.must(command, "list", "its containers")?;
+        Ok(output.text().lines().map(str::to_owned).collect())
+    }
+
+    fn remove(&self, container: &str) -> Result<(), EngineError> {
+        let command = self.command(&["rm", "--force", "--volumes", container]);
+        self.must(command, "remove", container).map(drop)
+    }
+
     fn create_network(&self, name: &str, label: &str) -> Result<(), EngineError> {
         let command = self.command(&["network", "create", "--label", label, name]);
         self.must(command, "create network", name).map(drop)

@@ -115,6 +115,18 @@ pub trait Engine: Send + Sync {
     /// When there is no such container or it cannot start.
     fn start(&self, container: &str) -> Result<(), EngineError>;
 
+    /// Names of the running containers.
+    ///
+    /// # Errors
+    /// When the engine cannot be asked.
+    fn running(&self) -> Result<BTreeSet<String>, EngineError>;
+
+    /// Kills a container and removes it with its anonymous volumes.
+    ///
+    /// # Errors
+    /// When there is no such container or the engine refuses.
+    fn remove(&self, container: &str) -> Result<(), EngineError>;
+
     /// Creates a bridge network that carries `label`.
     ///
     /// # Errors
@@ -226,6 +238,8 @@ pub struct Image {
 pub struct State {
     /// Whether its main process runs.
     pub running: bool,
+    /// The engine's id of it, by which control groups and mounts are named.
+    pub id: String,
     /// Exit code of the main process, once it has ended.
     pub exit_code: i32,
     /// Whether the kernel's OOM killer ended it.
@@ -249,6 +263,8 @@ pub struct RunSpec {
     pub read_only: bool,
     /// The control group namespace: `private` or `host`; the engine's default otherwise.
     pub cgroup_namespace: Option<String>,
+    /// Bytes of memory it may use, swap included; no limit otherwise.
+    pub memory: Option<u64>,
     /// Directories in memory, each a path or `PATH:OPTIONS`.
     pub tmpfs: Vec<String>,
     /// Environment on top of the image's.

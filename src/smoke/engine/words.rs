@@ -37,6 +37,10 @@ pub(super) fn run_args(spec: &RunSpec) -> Vec<String> {
             .iter()
             .map(|namespace| format!("--cgroupns={namespace}")),
     );
+    if let Some(bytes) = spec.memory {
+        args.push(format!("--memory={bytes}"));
+        args.push(format!("--memory-swap={bytes}"));
+    }
     args.extend(spec.tmpfs.iter().map(|path| format!("--tmpfs={path}")));
     args.extend(spec.env.iter().map(|(k, v)| format!("--env={k}={v}")));
     args.extend(spec.volumes.iter().map(|mount| {
@@ -129,6 +133,7 @@ pub(super) fn state_from(value: &Value) -> Result<State, String> {
         .filter_map(|network| network["IPAddress"].as_str()?.parse::<IpAddr>().ok())
         .next();
     Ok(State {
+        id: text_at(value, "/Id")?,
         running: state["Running"].as_bool().ok_or("no State.Running")?,
         exit_code: state["ExitCode"]
             .as_i64()
@@ -154,6 +159,7 @@ mod tests {
             privileged: true,
             read_only: true,
             cgroup_namespace: Some("host".into()),
+            memory: Some(300 << 20),
             tmpfs: vec!["/run".into()],
             env: BTreeMap::from([("A".into(), "b c".into())]),
             volumes: vec![Mount {
@@ -174,6 +180,8 @@ mod tests {
         --privileged
         --read-only
         --cgroupns=host
+        --memory=314572800
+        --memory-swap=314572800
         --tmpfs=/run
         --env=A=b c
         --volume=vol:/certs/client:ro
@@ -219,7 +227,7 @@ mod tests {
         assert_eq!(image.labels.get("k").map(String::as_str), Some("v"));
 
         let value = json!({
-            "State": {"Running": true, "ExitCode": 0, "OOMKilled": false},
+            "Id": "ab", "State": {"Running": true, "ExitCode": 0, "OOMKilled": false},
             "NetworkSettings": {"Networks": {"net": {"IPAddress": "10.1.2.3"}}}
         });
         let state = state_from(&value).expect("complete");

@@ -17,12 +17,18 @@ pub use archive::docker_archive;
 pub const IMAGE: &str = "dindimg/nested:smoke";
 
 /// Programs the checks use in nested containers; `echo`, `exit` and `read` are the shell's own.
-const TOOLS: [&str; 3] = ["sh", "cat", "sleep"];
+const TOOLS: [&str; 4] = ["sh", "cat", "sleep", "timeout"];
+
+/// What checks of networks use as well; an image without TLS may lack it.
+pub const SPEAKER: &str = "openssl";
+
+/// What looks names up in C libraries that load it when it is needed (glibc before 2.34).
+const RESOLVERS: [&str; 2] = ["libnss_dns.so.2", "libresolv.so.2"];
 
 /// Where programs are, in the order of a usual `PATH`.
 const PROGRAM_DIRS: [&str; 4] = ["/bin", "/usr/bin", "/sbin", "/usr/sbin"];
 
-/// Most files followed; a shell and two tools need fewer than ten.
+/// Most files followed; a shell and three tools need about a dozen.
 const FILE_LIMIT: usize = 64;
 
 /// Reads files of the container the nested image is made of.
@@ -45,6 +51,14 @@ pub struct Rootfs {
     pub architecture: &'static str,
     /// Every file is executable: programs, loader and libraries.
     pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Rootfs {
+    /// Whether [`SPEAKER`] is among its files.
+    pub fn speaks(&self) -> bool {
+        let mut names = self.files.keys().filter_map(|path| path.rsplit('/').next());
+        names.any(|name| name == SPEAKER)
+    }
 }
 
 /// Why no nested image can be made.
@@ -89,6 +103,7 @@ struct Wanted {
     name: String,
     candidates: Vec<String>,
     by: String,
+    required: bool,
 }
 
 /// Collects the tools and, recursively, their loader and libraries.
@@ -96,14 +111,14 @@ struct Wanted {
 /// # Errors
 /// See [`NestedError`].
 pub fn collect<F: Files>(source: &mut F) -> Result<Rootfs, NestedError<F::Error>> {
-    let mut queue: VecDeque<Wanted> = TOOLS
-        .iter()
-        .map(|tool| Wanted {
-            name: (*tool).to_owned(),
-            candidates: in_dirs(PROGRAM_DIRS, tool),
-            by: String::new(),
-        })
-        .collect();
+    let tool = |name: &str, required| Wanted {
+        name: name.to_owned(),
+        candidates: in_dirs(PROGRAM_DIRS, name),
+        by: String::new(),
+        required,
+    };
+    let tools = TOOLS.iter().map(|name| tool(name, true));
+    let mut queue: VecDeque<Wanted> = tools.chain([tool(SPEAKER, false)]).collect();
     let mut seen = BTreeSet::new();
     let mut files = BTreeMap::new();
     let mut architecture = None;
@@ -117,26 +132,43 @@ pub fn collect<F: Files>(source: &mut F) -> Result<Rootfs, NestedError<F::Error>
         let found = source
             .first(&wanted.candidates)
             .map_err(NestedError::Files)?;
-        let (path, bytes) = found.ok_or_else(|| NestedError::Missing {
-            places: wanted.candidates.join(", "),
-            name: wanted.name,
-            wanted_by: wanted.by,
-        })?;
+        let (path, bytes) = match found {
+            Some(found) => found,
+            None if !wanted.required => continue,
+            None => {
+                return Err(NestedError::Missing {
+                    places: wanted.candidates.join(", "),
+                    name: wanted.name,
+                    wanted_by: wanted.by,
+                });
+            }
+        };
         let binary = Binary::parse(&bytes).map_err(|source| NestedError::Elf {
             path: path.clone(),
             source,
         })?;
+        if architecture.is_none() {
+            let dirs = library_dirs(&[], binary.architecture.triplet());
+            queue.extend(RESOLVERS.map(|name| Wanted {
+                name: name.to_owned(),
+                candidates: in_dirs(dirs.iter().map(String::as_str), name),
+                by: String::new(),
+                required: false,
+            }));
+        }
         architecture.get_or_insert(binary.architecture);
         queue.extend(binary.interpreter.map(|loader| Wanted {
             name: loader.clone(),
             candidates: vec![loader],
             by: path.clone(),
+            required: true,
         }));
         let dirs = library_dirs(&binary.run_path, binary.architecture.triplet());
         queue.extend(binary.needed.into_iter().map(|name| Wanted {
             candidates: in_dirs(dirs.iter().map(String::as_str), &name),
             name,
             by: path.clone(),
+            required: true,
         }));
         files.insert(path, bytes);
     }

@@ -96,7 +96,10 @@ fn glibc_tools_bring_loader_and_libraries_from_the_multiarch_directory() {
     let mut fake = root(&[
         ("/bin/sh", tool.clone()),
         ("/usr/bin/cat", tool.clone()),
-        ("/bin/sleep", tool),
+        ("/bin/sleep", tool.clone()),
+        ("/usr/bin/timeout", tool.clone()),
+        ("/usr/bin/openssl", tool),
+        ("/lib/aarch64-linux-gnu/libresolv.so.2", libc.clone()),
         ("/lib/aarch64-linux-gnu/libc.so.6", libc),
         (loader, elf(ARM, None, &[], None)),
         ("/bin/unrelated", vec![]),
@@ -109,10 +112,14 @@ fn glibc_tools_bring_loader_and_libraries_from_the_multiarch_directory() {
             "/bin/sh",
             "/bin/sleep",
             "/lib/aarch64-linux-gnu/libc.so.6",
+            "/lib/aarch64-linux-gnu/libresolv.so.2",
             loader,
-            "/usr/bin/cat"
+            "/usr/bin/cat",
+            "/usr/bin/openssl",
+            "/usr/bin/timeout"
         ]
     );
+    assert!(rootfs.speaks());
 }
 
 #[test]
@@ -123,13 +130,18 @@ fn musl_tools_need_their_loader_only() {
     let mut fake = root(&[
         ("/bin/sh", busybox.clone()),
         ("/bin/cat", busybox.clone()),
-        ("/bin/sleep", busybox),
+        ("/bin/sleep", busybox.clone()),
+        ("/bin/timeout", busybox),
         (loader, libc.clone()),
         ("/lib/libc.musl-x86_64.so.1", libc),
     ]);
     let rootfs = collect(&mut fake).expect("complete");
     assert_eq!(rootfs.architecture, "amd64");
-    assert_eq!(rootfs.files.len(), 5);
+    assert_eq!(rootfs.files.len(), 6);
+    assert!(
+        !rootfs.speaks(),
+        "without openssl there is still a nested image"
+    );
 }
 
 #[test]
@@ -140,6 +152,7 @@ fn a_run_path_comes_before_the_defaults() {
         ("/bin/sh", tool),
         ("/bin/cat", library.clone()),
         ("/bin/sleep", library.clone()),
+        ("/bin/timeout", library.clone()),
         ("/opt/lib/libx.so.1", library.clone()),
         ("/usr/lib/libx.so.1", library),
     ]);
@@ -160,7 +173,8 @@ fn what_is_missing_or_foreign_is_named() {
     let error = collect(&mut root(&[
         ("/bin/sh", tool),
         ("/bin/cat", library.clone()),
-        ("/bin/sleep", library),
+        ("/bin/sleep", library.clone()),
+        ("/bin/timeout", library),
     ]))
     .expect_err("no library");
     let text = error.to_string();
