@@ -21,6 +21,10 @@ pub struct Contract {
     pub init: String,
     /// The iptables backend chosen by the recipe: `legacy`, `nft` or `auto`.
     pub iptables: String,
+    /// What the data directory may be kept by, in the order it is tried: the words of
+    /// `DIND_STORAGE`. Empty in images that do not say.
+    #[serde(default)]
+    pub storage: Vec<String>,
     /// TCP ports the image listens on by default.
     pub ports: Vec<Port>,
     /// Directories that want a volume.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::recipe::{InitKind, ListenTcp, Profile, Recipe};
+use crate::recipe::{InitKind, ListenTcp, Profile, Recipe, StorageDriver};
 
 use super::label::{Contract, Engine, Port, Privileges};
 
@@ -113,6 +113,7 @@ pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Opt
         distribution: format!("debian/{}", recipe.debian.suite),
         init: recipe.init.word().to_owned(),
         iptables: recipe.iptables.word().to_owned(),
+        storage: rungs(recipe),
         ports: runtime
             .ports
             .iter()
@@ -132,4 +133,17 @@ pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Opt
         writable: writable(recipe),
         client_key_mode: recipe.tls.client_key_mode().to_owned(),
     })
+}
+
+/// The ladder of the recipe.
+fn rungs(recipe: &Recipe) -> Vec<String> {
+    let storage = &recipe.storage;
+    let ladder = || {
+        let fallback = storage.fallback.iter().map(|rung| rung.word());
+        [StorageDriver::Overlay2.word()].into_iter().chain(fallback)
+    };
+    match storage.driver {
+        Some(driver) => vec![driver.word().to_owned()],
+        None => ladder().map(str::to_owned).collect(),
+    }
 }

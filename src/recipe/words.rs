@@ -212,12 +212,14 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// The control group namespace of an outer container, `run --cgroupns`.
+    /// What an outer container sees of control groups: `run --cgroupns`, and the host's directory.
     CgroupNamespace, "a control group namespace" {
         /// One of its own.
         Private = "private",
         /// The host's.
         Host = "host",
+        /// The host's, with the host's hierarchies mounted over those of the engine.
+        Mounted = "mounted",
     }
 }
 

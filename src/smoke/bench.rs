@@ -11,7 +11,7 @@ use super::inner::{Daemon, INSIDE, Inner};
 use super::matrix::{self, Cell, DATA};
 use super::session::Session;
 use super::site::Site;
-use super::{Options, nested, speech};
+use super::{Keep, Options, nested, speech};
 use crate::guest::Contract;
 use crate::process::{Input, Output};
 use crate::recipe::SmokeStorage;
@@ -61,6 +61,8 @@ pub(super) struct Bench<'a> {
     outside: cell::Cell<Option<IpAddr>>,
     /// Whether the nested container that speaks runs.
     speaker: cell::Cell<bool>,
+    /// Whether the daemon container is to be left when the cell ends.
+    pub kept: cell::Cell<bool>,
 }
 
 impl<'a> Bench<'a> {
@@ -83,7 +85,13 @@ impl<'a> Bench<'a> {
             twin: OnceCell::new(),
             outside: cell::Cell::new(None),
             speaker: cell::Cell::new(false),
+            kept: cell::Cell::new(options.keep == Keep::Always),
         }
+    }
+
+    /// A further daemon of this cell; `check` is the one that starts it.
+    pub(super) fn another(&self, role: &str, check: &'static str) -> Inner<'a> {
+        inner(self.site, self.session, self.options, role, check)
     }
 
     /// The daemon container, when the checks before gave one.
@@ -137,8 +145,7 @@ impl<'a> Bench<'a> {
             twin.daemon()?;
             return Ok(Ok(twin));
         }
-        let twin = inner(self.site, self.session, self.options, "twin", "isolation");
-        let twin = self.twin.get_or_init(|| twin);
+        let twin = self.twin.get_or_init(|| self.another("twin", "isolation"));
         let mut spec = self.privileged("twin", &[]);
         spec.memory = Some(TWIN_MEMORY);
         let ready = twin.begin(&spec)?;

@@ -91,6 +91,14 @@ pub enum SmokeError {
         /// The word.
         backend: String,
     },
+    /// What a failed cell left cannot be written.
+    #[error("cannot keep what the failed cell left in {}", path.display())]
+    Artifacts {
+        /// The directory.
+        path: PathBuf,
+        /// The kernel's reason.
+        source: std::io::Error,
+    },
     /// The matrix is empty.
     #[error("no cell is left of the matrix: [smoke] `exclude` removes every one")]
     NoCells,

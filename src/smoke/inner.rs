@@ -109,7 +109,14 @@ impl<'a> Inner<'a> {
     pub(super) fn begin_again(&self) -> Result<Result<Duration, String>, CheckError> {
         let started = Instant::now();
         self.engine.start(&self.name)?;
-        Ok(self.wait_ready()?.map(|()| started.elapsed()))
+        if let Err(sentence) = self.wait_ready()? {
+            return Ok(Err(sentence));
+        }
+        let time = started.elapsed();
+        // Images in memory went with the first start.
+        let image = self.run(&["docker", "image", "inspect", nested::IMAGE])?;
+        self.nested.set(image.status.success());
+        Ok(Ok(time))
     }
 
     /// Runs a program in the container.
@@ -139,6 +146,11 @@ impl<'a> Inner<'a> {
             return Ok(Err(format!("`dindctl report` failed: {complaint}")));
         }
         Ok(GuestReport::parse(&output.stdout))
+    }
+
+    /// Whether the nested image is in the inner engine, as far as this run saw.
+    pub(super) fn has_nested(&self) -> bool {
+        self.nested.get()
     }
 
     /// Loads the nested image unless it is there.

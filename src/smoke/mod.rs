@@ -12,6 +12,7 @@
 
 mod bench;
 mod checks;
+mod clean;
 pub mod engine;
 mod error;
 mod evidence;
@@ -24,6 +25,7 @@ pub mod nested;
 mod perform;
 pub mod report;
 mod run;
+mod schedule;
 mod session;
 mod site;
 mod speech;
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 use checks::CHECKS;
 
+pub use clean::clean;
 pub use error::{CheckError, SmokeError};
 pub use list::{Listed, list};
 pub use report::{CellResult, CheckResult, Outcome, SmokeReport, Verdict};
@@ -68,6 +71,28 @@ pub struct Options {
     pub ready_timeout: Duration,
     /// How the engines are reached, and what ends the run.
     pub client: engine::Settings,
+    /// The checks to run besides `ready`, by their ids; every one when it is empty.
+    pub only: Vec<String>,
+    /// How many cells run at once on a host; what it carries otherwise.
+    pub parallel: Option<usize>,
+    /// Which containers are left for a look.
+    pub keep: Keep,
+    /// Where failed cells leave what was found.
+    pub artifacts: Option<PathBuf>,
+    /// The image before this one, whose data directory is to be taken over.
+    pub upgrade_from: Option<Subject>,
+}
+
+/// Which containers are left for a look when their cell has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Keep {
+    /// None.
+    #[default]
+    Never,
+    /// Those of cells that failed.
+    Failed,
+    /// All.
+    Always,
 }
 
 impl Default for Options {
@@ -75,6 +100,11 @@ impl Default for Options {
         Self {
             ready_timeout: READY_TIMEOUT,
             client: engine::Settings::default(),
+            only: Vec::new(),
+            parallel: None,
+            keep: Keep::default(),
+            artifacts: None,
+            upgrade_from: None,
         }
     }
 }

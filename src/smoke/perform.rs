@@ -1,10 +1,10 @@
 //! One cell: every check that applies, in a session of its own.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Options;
 use super::bench::Bench;
-use super::checks::{CHECKS, Check};
+use super::checks::{CHECKS, Check, UPGRADE};
 use super::error::{CheckError, SmokeError};
 use super::evidence;
 use super::matrix::Cell;
@@ -12,6 +12,7 @@ use super::nested::NestedError;
 use super::report::{CellResult, CheckResult, Outcome, Verdict};
 use super::session::Session;
 use super::site::Site;
+use super::{Keep, Options};
 use crate::progress::{Reporter, Stage};
 
 /// Runs a cell. `prefix` begins the subject of its progress lines.
@@ -26,24 +27,35 @@ pub(super) fn cell(
     let session = Session::new(site.engine);
     let mut checks = Vec::new();
     let mut found = None;
+    let mut kept = options.keep == Keep::Always;
     {
         let bench = Bench::new(site, &session, cell, options);
-        let applying = |check: &&Check| (check.applies)(&site.contract, cell);
-        for check in CHECKS.iter().filter(applying) {
+        let wanted = |check: &&Check| {
+            (check.applies)(&site.contract, cell) && is_asked_for(check, site, options)
+        };
+        for check in CHECKS.iter().filter(wanted) {
             let task = reporter.begin(Stage::Smoke, &format!("{prefix}{}", check.id), None);
             let result = perform(check, &bench)?;
             reporter.finish(task, result.outcome.word());
             if result.is_fault() && found.is_none() {
                 found = evidence::collect(&bench);
+                kept |= options.keep == Keep::Failed;
+                bench.kept.set(kept);
             }
             checks.push(result);
         }
     }
-    for left in session.close() {
-        reporter.warn(Stage::Smoke, &format!("could not clean up: {left}"));
+    if kept {
+        site.kept.store(true, Ordering::Relaxed);
+        let daemon = session.name("daemon");
+        reporter.note(Stage::Smoke, &session.keep(&daemon));
+    } else {
+        for left in session.close() {
+            reporter.warn(Stage::Smoke, &format!("could not clean up: {left}"));
+        }
     }
     let held = checks.iter().all(CheckResult::is_no_obstacle);
-    Ok(CellResult {
+    let result = CellResult {
         verdict: if held {
             Verdict::Passed
         } else {
@@ -52,9 +64,28 @@ pub(super) fn cell(
         reason: None,
         seconds: rounded(started.elapsed()),
         checks,
-        evidence: found,
+        evidence: found.as_ref().map(|found| found.evidence.clone()),
         ..CellResult::unproven(cell, "")
-    })
+    };
+    if let Some(directory) = options.artifacts.as_deref().filter(|_| !held) {
+        let kept = evidence::keep(directory, &result, found.as_ref());
+        let path = directory.join(&result.name);
+        kept.map_err(|source| SmokeError::Artifacts {
+            path: path.clone(),
+            source,
+        })?;
+        let said = format!("what was found is in {}", path.display());
+        reporter.note(Stage::Smoke, &said);
+    }
+    Ok(result)
+}
+
+/// Whether the user wants the check, by its name or by what only it needs.
+fn is_asked_for(check: &Check, site: &Site<'_>, options: &Options) -> bool {
+    let named = options.only.is_empty() || options.only.iter().any(|id| id == check.id);
+    // Everything else builds on the first.
+    let first = check.id == CHECKS[0].id;
+    (first || named) && (check.id != UPGRADE || site.previous.is_some())
 }
 
 /// Does one check. Only an interruption ends the run.

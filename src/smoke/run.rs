@@ -1,9 +1,14 @@
-//! The run of a matrix: the image to each engine once, then cell after cell.
+//! The run of a matrix: the image to each engine once, then its cells.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use super::engine::{self, EngineInfo};
 use super::error::SmokeError;
 use super::matrix::{Cell, Choice, why_not};
 use super::report::{CellResult, HostFacts, SCHEMA, SmokeReport};
+use super::schedule::{self, Schedule};
 use super::site::{Place, Site};
 use super::{Options, Subject, perform};
 use crate::progress::{Reporter, Stage};
@@ -29,7 +34,7 @@ pub fn run(
         .collect::<Result<Vec<_>, _>>()?;
     let places = engines
         .iter()
-        .map(|engine| Place::of(engine.as_ref(), subject))
+        .map(|engine| Place::of(engine.as_ref(), subject, options.upgrade_from.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
     let Some(first) = places.iter().find_map(|place| place.site.as_ref().ok()) else {
         let refusal = places.into_iter().find_map(|place| place.site.err());
@@ -40,32 +45,79 @@ pub fn run(
     if cells.is_empty() {
         return Err(SmokeError::NoCells);
     }
+    let (digest, digest_of) = first.digest(subject);
     let mut report = SmokeReport {
         schema: SCHEMA,
         image: match subject {
             Subject::Built { name, .. } => name.clone(),
             Subject::Reference(_) | Subject::Archive(_) => first.reference.clone(),
         },
-        digest: first.digest(subject),
+        digest,
+        digest_of,
         cells: Vec::new(),
     };
-    for cell in &cells {
-        let place = places
-            .iter()
-            .find(|place| place.engine.name() == cell.engine.word());
-        let Some(place) = place else { continue };
-        let mut result = prove(place, cell, cells.len() > 1, options, reporter)?;
-        if let Some(info) = &place.info {
-            result.engine.version = Some(info.version.clone());
-            result.host = Some(host(info));
-        }
-        report.cells.push(result);
-    }
+    report.cells = all(&cells, &places, options, reporter)?;
     let sites = places.into_iter().filter_map(|place| place.site.ok());
     for left in sites.flat_map(Site::leave) {
         reporter.warn(Stage::Smoke, &format!("could not clean up: {left}"));
     }
     Ok(report)
+}
+
+/// Runs the cells, as many at once as their hosts carry, and returns their results in their order.
+fn all(
+    cells: &[Cell],
+    places: &[Place<'_>],
+    options: &Options,
+    reporter: &dyn Reporter,
+) -> Result<Vec<CellResult>, SmokeError> {
+    let place = |cell: &Cell| {
+        let mut places = places.iter();
+        places.find(|place| place.engine.name() == cell.engine.word())
+    };
+    let jobs: Vec<(&Cell, &Place<'_>)> = cells
+        .iter()
+        .filter_map(|cell| Some((cell, place(cell)?)))
+        .collect();
+    let room = rooms(places, options.parallel);
+    let width = room.values().sum::<usize>().min(jobs.len());
+    let hosts = jobs.iter().map(|(_, place)| place.host()).collect();
+    let schedule = Schedule::new(hosts, room);
+    let results = Mutex::new(BTreeMap::new());
+    let work = || {
+        while let Some((number, host)) = schedule.next() {
+            let (cell, place) = jobs[number];
+            let result = prove(place, cell, jobs.len() > 1, options, reporter);
+            if result.is_err() {
+                schedule.stop();
+            }
+            schedule.done(&host);
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            results.insert(number, result);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..width {
+            scope.spawn(work);
+        }
+    });
+    let results = results.into_inner();
+    let results = results.unwrap_or_else(PoisonError::into_inner);
+    results.into_values().collect()
+}
+
+/// How many cells each host carries at once. Engines on this machine share it, and see the same
+/// processors.
+fn rooms(places: &[Place<'_>], asked: Option<usize>) -> BTreeMap<String, usize> {
+    let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
+    for place in places {
+        let info = place.info.as_ref();
+        let carried = info.map_or(1, |info| schedule::room(info.cpus, info.memory));
+        let room = asked.unwrap_or(carried).max(1);
+        let known = rooms.entry(place.host()).or_insert(room);
+        *known = room.min(*known);
+    }
+    rooms
 }
 
 /// Runs a cell, or says why it cannot run. One among many has a progress line of its own.
@@ -81,20 +133,25 @@ fn prove(
         Err(error) => Some(error.to_string()),
     };
     let name = cell.to_string();
-    match (&place.site, refusal) {
+    let mut result = match (&place.site, refusal) {
         (Ok(site), None) if among_many => {
             let task = reporter.begin(Stage::Smoke, &name, None);
             let result = perform::cell(site, cell, options, reporter, &format!("{name} "))?;
             reporter.finish(task, result.verdict.word());
-            Ok(result)
+            result
         }
-        (Ok(site), None) => perform::cell(site, cell, options, reporter, ""),
+        (Ok(site), None) => perform::cell(site, cell, options, reporter, "")?,
         (_, reason) => {
             let reason = reason.unwrap_or_default();
             reporter.note(Stage::Smoke, &format!("{name} is unproven: {reason}"));
-            Ok(CellResult::unproven(cell, &reason))
+            CellResult::unproven(cell, &reason)
         }
+    };
+    if let Some(info) = &place.info {
+        result.engine.version = Some(info.version.clone());
+        result.host = Some(host(info));
     }
+    Ok(result)
 }
 
 /// Refuses to prove two images as one: a reference can mean another one in each engine's store.

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use super::engine::{Engine, Mount, RunSpec};
 
 /// Label on every object of a run; its value is the run's own.
-pub const LABEL: &str = "io.dindimg.smoke";
+pub(super) const LABEL: &str = "io.dindimg.smoke";
 
 /// The objects of one run on one engine, removed by [`Session::close`], or when it is dropped on
 /// the way out of a failure.
@@ -64,9 +64,23 @@ impl<'a> Session<'a> {
         self.images.push(reference);
     }
 
+    /// Leaves everything, and says how to look into it and how to be rid of it.
+    pub(super) fn keep(mut self, container: &str) -> String {
+        self.closed = true;
+        let engine = self.engine.name();
+        format!(
+            "{container} is kept: `{engine} exec -it {container} sh` enters it, `dindimg smoke clean --engine {engine}` removes it"
+        )
+    }
+
     /// Removes everything and returns what could not be removed.
     pub(super) fn close(mut self) -> Vec<String> {
         self.clean()
+    }
+
+    /// Leaves the images that this run brought: a container that is kept needs one.
+    pub(super) fn leave_images(&mut self) {
+        self.images.clear();
     }
 
     fn clean(&mut self) -> Vec<String> {

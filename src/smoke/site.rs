@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use super::Subject;
 use super::checks::CHECKS;
@@ -11,6 +12,7 @@ use super::error::SmokeError;
 use super::host;
 use super::inner::NestedImage;
 use super::matrix::{self, Choice, Needs};
+use super::report::DigestOf;
 use super::session::Session;
 use crate::guest::{Contract, LABEL};
 use crate::process::Input;
@@ -36,6 +38,10 @@ pub(super) struct Site<'a> {
     pub needs: Needs,
     /// Whether the engine's containers run on the kernel of this process.
     pub local: bool,
+    /// The image before it, where an upgrade is to be proven.
+    pub previous: Option<String>,
+    /// Whether a container of a cell was kept.
+    pub kept: AtomicBool,
     /// The nested image made out of it.
     pub nested: NestedImage,
     /// Holds the image until every cell has run.
@@ -45,7 +51,11 @@ pub(super) struct Site<'a> {
 impl<'a> Place<'a> {
     /// Brings the image to an engine. What the engine cannot do is part of the place; what is wrong
     /// with the image is an error.
-    pub(super) fn of(engine: &'a dyn Engine, subject: &Subject) -> Result<Self, SmokeError> {
+    pub(super) fn of(
+        engine: &'a dyn Engine,
+        subject: &Subject,
+        previous: Option<&Subject>,
+    ) -> Result<Self, SmokeError> {
         let unable = |info, error: SmokeError| {
             if error.is_interrupt() {
                 return Err(error);
@@ -60,7 +70,7 @@ impl<'a> Place<'a> {
             Ok(info) => info,
             Err(error) => return unable(None, error.into()),
         };
-        let mut site = Site::bring(engine, info.clone(), subject)?;
+        let mut site = Site::bring(engine, info.clone(), subject, previous)?;
         match site.try_out() {
             Ok(local) => {
                 site.local = local;
@@ -75,24 +85,27 @@ impl<'a> Place<'a> {
     }
 }
 
+impl Place<'_> {
+    /// The host whose processors and memory the cells share.
+    pub(super) fn host(&self) -> String {
+        match &self.site {
+            Ok(site) if site.local => "this machine".to_owned(),
+            _ => self.engine.name().to_owned(),
+        }
+    }
+}
+
 impl<'a> Site<'a> {
     fn bring(
         engine: &'a dyn Engine,
         info: EngineInfo,
         subject: &Subject,
+        previous: Option<&Subject>,
     ) -> Result<Self, SmokeError> {
         let mut images = Session::new(engine);
-        let reference = match subject {
-            Subject::Reference(reference) => {
-                if engine.image(reference)?.is_none() {
-                    engine.pull(reference)?;
-                }
-                reference.clone()
-            }
-            Subject::Archive(path) | Subject::Built { archive: path, .. } => {
-                load(engine, path, &mut images)?
-            }
-        };
+        let reference = have(engine, subject, &mut images)?;
+        let previous = previous.map(|previous| have(engine, previous, &mut images));
+        let previous = previous.transpose()?;
         let image = look_up(engine, &reference)?;
         let contract = contract(&reference, &image)?;
         if !has_checks(&contract) {
@@ -110,6 +123,8 @@ impl<'a> Site<'a> {
             contract,
             needs,
             local: false,
+            previous,
+            kept: AtomicBool::new(false),
             nested: NestedImage::default(),
             images,
         })
@@ -146,14 +161,15 @@ impl<'a> Site<'a> {
 
     /// What identifies the image in the report: the digest the caller knows, else the one it was
     /// pulled by. What an engine calls the manifest of an image that it loaded is its own.
-    pub(super) fn digest(&self, subject: &Subject) -> String {
-        match subject {
-            Subject::Built { digest, .. } => digest.clone(),
-            Subject::Archive(_) => self.image.id.clone(),
-            Subject::Reference(_) => {
-                let digest = self.image.digest.as_ref();
-                digest.unwrap_or(&self.image.id).clone()
-            }
+    pub(super) fn digest(&self, subject: &Subject) -> (String, DigestOf) {
+        let manifest = match subject {
+            Subject::Built { digest, .. } => Some(digest),
+            Subject::Archive(_) => None,
+            Subject::Reference(_) => self.image.digest.as_ref(),
+        };
+        match manifest {
+            Some(digest) => (digest.clone(), DigestOf::Manifest),
+            None => (self.image.id.clone(), DigestOf::Config),
         }
     }
 
@@ -164,7 +180,10 @@ impl<'a> Site<'a> {
     }
 
     /// Removes the image if this run brought it; returns what could not be removed.
-    pub(super) fn leave(self) -> Vec<String> {
+    pub(super) fn leave(mut self) -> Vec<String> {
+        if self.kept.into_inner() {
+            self.images.leave_images();
+        }
         self.images.close()
     }
 }
@@ -174,6 +193,23 @@ fn has_checks(contract: &Contract) -> bool {
     let cells = Choice::of_image().cells(IptablesBackend::Auto);
     let of = |cell| CHECKS.iter().any(|check| (check.applies)(contract, cell));
     cells.iter().any(of)
+}
+
+/// Has the image on the engine, and says what it is called there.
+fn have(
+    engine: &dyn Engine,
+    subject: &Subject,
+    images: &mut Session<'_>,
+) -> Result<String, SmokeError> {
+    match subject {
+        Subject::Reference(reference) => {
+            if engine.image(reference)?.is_none() {
+                engine.pull(reference)?;
+            }
+            Ok(reference.clone())
+        }
+        Subject::Archive(path) | Subject::Built { archive: path, .. } => load(engine, path, images),
+    }
 }
 
 /// Loads the one image of an archive and returns a name of it.

@@ -1,5 +1,6 @@
 //! Smoke checks on real engines: what they see of good and of broken images.
 
+mod broken;
 mod matrix;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,7 @@ use crate::registry::Repository;
 
 use super::exit;
 
-pub(super) use smoke::{MergeReports, Smoke, SmokeVerb};
+pub(super) use smoke::{CleanEngines, KeepWhen, MergeReports, Smoke, SmokeVerb};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,13 +1,15 @@
 //! What can be typed after `dindimg smoke`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::recipe::VariantName;
 use crate::smoke::matrix::{Axis, Cell, Choice, Form};
+use crate::smoke::rules;
 
 use super::{Make, engine_names};
 
@@ -35,8 +37,8 @@ pub(in crate::cli) struct Smoke {
     /// image docker]
     #[arg(long, value_parser = engine_names())]
     pub engine: Vec<String>,
-    /// The values of an axis: cgroup=host,private, storage=volume,tmpfs,loop, iptables=legacy,nft,
-    /// mode=daemon,command
+    /// The values of an axis: cgroup=private,host,mounted, storage=volume,tmpfs,loop,
+    /// iptables=legacy,nft, mode=daemon,command
     #[arg(long, value_name = "KEY=V[,V]")]
     pub axis: Vec<AxisValues>,
     /// Run this cell, docker.private.volume.legacy.daemon, and no other
@@ -51,9 +53,27 @@ pub(in crate::cli) struct Smoke {
     /// Fail when a cell is unproven
     #[arg(long)]
     pub require_all: bool,
-    /// Write the report as JSON (.json), JUnit (.xml), Markdown (.md) or a page (.html)
+    /// Write the report as JSON (.json), JUnit (.xml), Markdown (.md), a page (.html) or an
+    /// in-toto statement (.intoto.json)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "matrix"])]
     pub report: Vec<PathBuf>,
+    /// Run this check, and what it builds on, instead of every check
+    #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(rules().map(|rule| rule.id)))]
+    pub check: Vec<String>,
+    /// Prove as well that the data directory of this image, a docker-archive (FILE.tar) or a
+    /// reference, is taken over
+    #[arg(long, value_name = "IMAGE")]
+    pub upgrade_from: Option<String>,
+    /// Cells that run at once on one host [default: as many as its processors and memory carry]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
+    /// Leave the containers of failed cells, or of every cell, for a look; `smoke clean` removes
+    /// them
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "failed")]
+    pub keep: Option<KeepWhen>,
+    /// Where failed cells leave the container's log, its report and its configuration
+    #[arg(long, value_name = "DIR", default_value = "smoke-failures")]
+    pub artifacts: PathBuf,
     /// Seconds the daemon may take to become ready
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub ready_timeout: u64,
@@ -65,6 +85,25 @@ pub(in crate::cli) struct Smoke {
 pub(in crate::cli) enum SmokeVerb {
     /// Join the JSON reports of several machines, of one image
     Merge(MergeReports),
+    /// Remove what runs with --keep left on engines, and what an ended machine cut off; runs that
+    /// go on lose their containers
+    Clean(CleanEngines),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CleanEngines {
+    /// The engines to clean [default: docker]
+    #[arg(long, value_parser = engine_names(), default_value = "docker")]
+    pub engine: Vec<String>,
+}
+
+/// Which containers are left.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum KeepWhen {
+    /// Those of cells that failed.
+    Failed,
+    /// All.
+    Always,
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +111,8 @@ pub(in crate::cli) struct MergeReports {
     /// Reports as JSON
     #[arg(required = true, value_name = "REPORT")]
     pub reports: Vec<PathBuf>,
-    /// Write the joined report as JSON (.json), JUnit (.xml), Markdown (.md) or a page (.html)
+    /// Write the joined report as JSON (.json), JUnit (.xml), Markdown (.md), a page (.html) or
+    /// an in-toto statement (.intoto.json)
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
     /// Fail when a cell is unproven

@@ -1,19 +1,21 @@
 //! `dindimg smoke`
 
 mod cells;
+mod clean;
 mod merge;
 mod subject;
 mod table;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::smoke::matrix::{Axis, Choice};
-use crate::smoke::{self, Options, SmokeReport, Verdict};
+use crate::smoke::{self, Keep, Options, SmokeReport, Verdict};
 
-use super::args::{Common, Smoke, SmokeVerb};
+use super::args::{Common, KeepWhen, Smoke, SmokeVerb};
 use super::context::Session;
 use super::engines;
 use super::output::Output;
@@ -30,8 +32,10 @@ pub(super) struct NotProven(String);
 pub(super) struct Misuse(String);
 
 pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result<()> {
-    if let Some(SmokeVerb::Merge(merge)) = &arguments.verb {
-        return merge::run(merge, common, output);
+    match &arguments.verb {
+        Some(SmokeVerb::Merge(merge)) => return merge::run(merge, common, output),
+        Some(SmokeVerb::Clean(clean)) => return clean::run(clean, output),
+        None => {}
     }
     check_names(&arguments.report)?;
     let named = arguments.subject.as_deref().unwrap_or_default();
@@ -46,6 +50,15 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
     let options = Options {
         ready_timeout: Duration::from_secs(arguments.ready_timeout),
         client: engines::client()?,
+        only: arguments.check.clone(),
+        parallel: arguments.parallel.map(NonZeroUsize::get),
+        keep: match arguments.keep {
+            None => Keep::Never,
+            Some(KeepWhen::Failed) => Keep::Failed,
+            Some(KeepWhen::Always) => Keep::Always,
+        },
+        artifacts: Some(arguments.artifacts.clone()),
+        upgrade_from: arguments.upgrade_from.as_deref().map(subject::ready),
     };
     let report = smoke::run(&subject, &choice, &options, session.reporter.as_ref())?;
     deliver(&report, &arguments.report, common, output)?;
@@ -145,7 +158,7 @@ mod tests {
         };
         let cells: Vec<_> = verdicts.iter().map(cell).collect();
         let report = serde_json::json!({
-            "schema": 2, "image": "x", "digest": "sha256:00", "cells": cells
+            "schema": 3, "image": "x", "digest": "sha256:00", "digest_of": "config", "cells": cells
         });
         SmokeReport::parse(&report.to_string()).expect("a report")
     }

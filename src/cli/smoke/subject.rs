@@ -1,6 +1,6 @@
 //! What is proven: a recipe's image, which is built first, or one that is there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -36,8 +36,7 @@ impl Wanted {
         let path = Path::new(named);
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("toml") => Ok(Self::Recipe(Box::new(Image::of(path, arguments)?))),
-            Some("tar") => Ok(Self::Ready(Subject::Archive(PathBuf::from(path)))),
-            _ => Ok(Self::Ready(Subject::Reference(named.to_owned()))),
+            _ => Ok(Self::Ready(ready(named))),
         }
     }
 
@@ -94,6 +93,15 @@ impl Wanted {
             digest: built.to_string(),
         };
         Ok((Some(directory), subject))
+    }
+}
+
+/// An image that is there, by its archive or its name.
+pub(super) fn ready(named: &str) -> Subject {
+    let path = Path::new(named);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("tar") => Subject::Archive(path.to_owned()),
+        _ => Subject::Reference(named.to_owned()),
     }
 }
 

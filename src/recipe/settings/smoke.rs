@@ -14,7 +14,8 @@ pub(in crate::recipe) struct RawSmoke {
     /// a time; on the others the image is run once, with the first value of each axis.
     #[schemars(extend("default" = ["docker", "podman"], "examples" = [["podman"]]))]
     pub engines: Option<Vec<SmokeEngine>>,
-    /// Control group namespaces of the outer container, the usual one first.
+    /// What the outer container sees of control groups, the usual one first: a namespace of its
+    /// own, the host's, or the host's with the host's `/sys/fs/cgroup` mounted.
     #[schemars(extend("default" = ["private", "host"], "examples" = [["host"]]))]
     pub cgroup: Option<Vec<CgroupNamespace>>,
     /// What the data directory lies on: a volume, memory, or the container's own root, where the
@@ -46,6 +47,9 @@ merge_fields!(RawSmoke {
     include,
     exclude
 });
+
+/// The control group namespaces that engines give without being asked for a mount.
+const NAMESPACES: [CgroupNamespace; 2] = [CgroupNamespace::Private, CgroupNamespace::Host];
 
 /// Some values of a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -93,7 +97,7 @@ impl RawSmoke {
         }
         Ok(Smoke {
             engines: values("engines", self.engines, SmokeEngine::ALL)?,
-            cgroup: values("cgroup", self.cgroup, CgroupNamespace::ALL)?,
+            cgroup: values("cgroup", self.cgroup, &NAMESPACES)?,
             storage: values("storage", self.storage, SmokeStorage::ALL)?,
             iptables: self
                 .iptables

@@ -33,7 +33,11 @@ done";
 /// Whether what the guest found (`images/README.md`, "Control groups") can be seen from a container
 /// with that namespace.
 fn sees(namespace: CgroupNamespace, choice: &str) -> bool {
-    choice.ends_with("-private") == (namespace == CgroupNamespace::Private)
+    match namespace {
+        CgroupNamespace::Private => choice.ends_with("-private"),
+        CgroupNamespace::Host => !choice.ends_with("-private"),
+        CgroupNamespace::Mounted => choice.ends_with("-host"),
+    }
 }
 
 /// Prints the groups of a nested container as the daemon container sees them (cgroups(7),
@@ -80,7 +84,7 @@ fn run(bench: &Bench<'_>) -> Ruling {
     let namespace = bench.cell.cgroup;
     if !sees(namespace, choice) {
         return violated(format!(
-            "started with --cgroupns={namespace}, the guest found `{choice}` ({})",
+            "started with control groups `{namespace}`, the guest found `{choice}` ({})",
             decision.reason
         ));
     }

@@ -23,6 +23,11 @@ pub(super) const CHECK: Check = Check {
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run(bench: &Bench<'_>) -> Ruling {
+    if bench.kept.get() {
+        return Err(CheckError::Unproven(
+            "the container is kept, so nothing is removed".to_owned(),
+        ));
+    }
     if bench.host.is_none() {
         return Err(CheckError::Unproven(
             "the engine's containers do not run on this machine, whose processes and mounts could be looked at".to_owned(),

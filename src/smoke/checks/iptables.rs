@@ -7,7 +7,7 @@ use crate::recipe::IptablesBackend;
 pub(super) const CHECK: Check = Check {
     id: "iptables",
     rule: "iptables is the backend promised or asked for, and holds docker's nat chain",
-    hint: "the alternatives point at the other backend, DIND_IPTABLES or DOCKER_IPTABLES_LEGACY is set in the image, or the host's kernel lacks the tables of this one",
+    hint: "/usr/sbin/iptables is not the link of the alternatives, these point at the other backend, DIND_IPTABLES or DOCKER_IPTABLES_LEGACY is set in the image, or the host's kernel lacks the tables of this one",
     limit: 60,
     needs: &[],
     applies: has_daemon,
@@ -38,6 +38,15 @@ fn run(bench: &Bench<'_>) -> Ruling {
             decision.reason
         ));
     };
+    // What was asked for beside the promise may be in dockerd's PATH only.
+    if choice == bench.contract.iptables {
+        let plain = bench.inside(&["iptables", "--version"])?.text();
+        if !plain.contains(&format!("({printed})")) {
+            return violated(format!(
+                "the image promises {choice}, `iptables --version` says `{plain}`"
+            ));
+        }
+    }
     // The backend's own program: it is in every PATH, also where `iptables` was not switched.
     let program = format!("iptables-{choice}");
     let version = bench.inside(&[&program, "--version"])?.text();

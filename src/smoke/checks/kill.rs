@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::super::bench::Bench;
 use super::super::engine::Feature;
-use super::super::nested::IMAGE;
 use super::{Check, Held, Ruling, has_daemon, rule, violated};
 use crate::recipe::SmokeStorage;
 
@@ -22,7 +21,7 @@ pub(super) const CHECK: Check = Check {
 const KILLED: i32 = 137;
 
 fn run(bench: &Bench<'_>) -> Ruling {
-    bench.daemon()?;
+    bench.main.ensure_nested()?;
     let name = &bench.main.name;
     bench.main.lost(CHECK.id);
     // No time at all: the engine kills at once.
@@ -38,14 +37,8 @@ fn run(bench: &Bench<'_>) -> Ruling {
             .map_err(|sentence| format!("after a kill: {sentence}"))
     );
     // Memory ends with the container: there is nothing to come back to.
-    if bench.cell.storage != SmokeStorage::Tmpfs {
-        let image = bench.inside(&["docker", "image", "inspect", IMAGE])?;
-        if !image.status.success() {
-            return violated(format!(
-                "after a kill the nested image is gone: {}",
-                image.complaint()
-            ));
-        }
+    if bench.cell.storage != SmokeStorage::Tmpfs && !bench.main.has_nested() {
+        return violated("after a kill the nested image is gone");
     }
     Ok(Ok(Held {
         detail: format!("ready {:.1} s after the next start", time.as_secs_f64()),

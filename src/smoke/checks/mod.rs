@@ -22,6 +22,7 @@ mod second_daemon;
 mod stop;
 mod storage;
 mod tls;
+mod upgrade;
 mod zombies;
 
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub(super) struct Check {
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
-pub(super) const CHECKS: [Check; 23] = [
+pub(super) const CHECKS: [Check; 24] = [
     ready::CHECK,
     engine_info::CHECK,
     group::CHECK,
@@ -89,9 +90,13 @@ pub(super) const CHECKS: [Check; 23] = [
     stop::CHECK,
     logs_clean::CHECK,
     kill::CHECK,
+    upgrade::CHECK,
     clean_up::CHECK,
     host_unchanged::CHECK,
 ];
+
+/// The check that needs an image beside the one that is proven.
+pub(super) const UPGRADE: &str = upgrade::CHECK.id;
 
 /// Profiles with a Docker daemon inside.
 fn has_daemon(contract: &Contract, _: &Cell) -> bool {

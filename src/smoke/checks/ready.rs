@@ -6,7 +6,7 @@ use super::{Check, Held, Ruling, has_daemon, rule};
 pub(super) const CHECK: Check = Check {
     id: "ready",
     rule: "the daemon becomes ready in bounded time",
-    hint: "the log names the step that refused; usual are a kernel module that the host has not loaded (overlay, ip_tables or nf_tables), an entry point or PATH that was replaced, and a slow disk (--ready-timeout)",
+    hint: "the log names the step that refused; usual are a kernel module that the host has not loaded (overlay, ip_tables or nf_tables), a pid file that another start left, an entry point or PATH that was replaced, and a slow disk (--ready-timeout)",
     limit: 300,
     needs: &[],
     applies: has_daemon,

@@ -31,6 +31,14 @@ fn run(bench: &Bench<'_>) -> Ruling {
             decision.reason
         ));
     }
+    let promised = &bench.contract.storage;
+    if !promised.is_empty() && !promised.iter().any(|rung| gives(rung, driver.as_str())) {
+        return violated(format!(
+            "the image promises {}, report.json decided for {choice} because: {}",
+            promised.join(" or "),
+            decision.reason
+        ));
+    }
     if let Err(expected) = fits(bench.cell.storage, decision) {
         return violated(format!(
             "expected {expected}, report.json decided for {choice} because: {}",
@@ -38,6 +46,15 @@ fn run(bench: &Bench<'_>) -> Ruling {
         ));
     }
     held(format!("{driver} ({})", decision.reason))
+}
+
+/// Whether a rung of the ladder ends in that storage driver (`images/README.md`, "Storage").
+fn gives(rung: &str, driver: &str) -> bool {
+    match rung {
+        "loop" | "tmpfs" => driver == "overlay2",
+        "native" => true,
+        _ => driver == rung,
+    }
 }
 
 /// Whether the decision is one for a data directory on what the cell gives it, or what that would
@@ -61,6 +78,20 @@ fn fits(storage: SmokeStorage, decision: &Decision) -> Result<(), &'static str> 
 mod tests {
     use super::super::super::guest::Tried;
     use super::*;
+
+    #[test]
+    fn a_rung_is_known_by_its_driver() {
+        for (rung, driver, given) in [
+            ("overlay2", "overlay2", true),
+            ("loop", "overlay2", true),
+            ("tmpfs", "vfs", false),
+            ("native", "btrfs", true),
+            ("fuse-overlayfs", "fuse-overlayfs", true),
+            ("overlay2", "vfs", false),
+        ] {
+            assert_eq!(gives(rung, driver), given, "{rung} {driver}");
+        }
+    }
 
     #[test]
     fn the_data_directory_lies_on_what_the_cell_gives() {

@@ -269,6 +269,8 @@ pub struct RunSpec {
     pub tmpfs: Vec<String>,
     /// Environment on top of the image's.
     pub env: BTreeMap<String, String>,
+    /// Directories of the host, mounted writable at the same path.
+    pub binds: Vec<String>,
     /// Named volumes.
     pub volumes: Vec<Mount>,
     /// Paths that get a volume which ends with the container.

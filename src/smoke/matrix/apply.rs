@@ -1,7 +1,7 @@
 //! A cell as options of `run`.
 
 use crate::guest::Contract;
-use crate::recipe::{SmokeMode, SmokeStorage};
+use crate::recipe::{CgroupNamespace, SmokeMode, SmokeStorage};
 
 use super::super::engine::RunSpec;
 use super::cell::Cell;
@@ -13,12 +13,23 @@ pub(crate) const DATA: &str = "/var/lib/docker";
 /// volume cannot be had away from the command line.
 const LOOP_DATA: &str = "/srv/docker";
 
+/// Where hosts have their control groups (cgroups(7)).
+const HIERARCHIES: &str = "/sys/fs/cgroup";
+
 /// What is run beside a daemon that is started with a command; it outlives every check.
 const COMMAND: [&str; 2] = ["sleep", "86400"];
 
 /// Gives a container what its cell asks for; `images/README.md` has the variables.
 pub(crate) fn apply(cell: &Cell, contract: &Contract, spec: &mut RunSpec) {
-    spec.cgroup_namespace = Some(cell.cgroup.word().to_owned());
+    let namespace = match cell.cgroup {
+        CgroupNamespace::Private => "private",
+        CgroupNamespace::Host => "host",
+        CgroupNamespace::Mounted => {
+            spec.binds.push(HIERARCHIES.to_owned());
+            "host"
+        }
+    };
+    spec.cgroup_namespace = Some(namespace.to_owned());
     spec.tmpfs.retain(|path| path != DATA);
     match cell.storage {
         SmokeStorage::Volume => spec.anonymous_volumes.push(DATA.to_owned()),
@@ -95,6 +106,13 @@ mod tests {
         assert_eq!(spec.tmpfs, ["/run", DATA]);
         assert_eq!(env(&spec), ["DIND_IPTABLES=nft", "DIND_WAIT=1"]);
         assert_eq!(spec.args, COMMAND);
+    }
+
+    #[test]
+    fn mounted_hierarchies_are_the_hosts_in_its_namespace() {
+        let spec = spec("docker.mounted.volume.legacy.daemon");
+        assert_eq!(spec.cgroup_namespace.as_deref(), Some("host"));
+        assert_eq!(spec.binds, [HIERARCHIES]);
     }
 
     #[test]

@@ -197,7 +197,7 @@ mod tests {
     fn whole() -> Smoke {
         Smoke {
             engines: SmokeEngine::ALL.to_vec(),
-            cgroup: CgroupNamespace::ALL.to_vec(),
+            cgroup: vec![CgroupNamespace::Private, CgroupNamespace::Host],
             storage: SmokeStorage::ALL.to_vec(),
             iptables: None,
             mode: SmokeMode::ALL.to_vec(),

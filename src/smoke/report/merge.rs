@@ -182,7 +182,7 @@ mod tests {
                 .to_string()
         };
         let older = r#"{"schema":1,"image":"x","engine":{}}"#;
-        assert!(merge(older).starts_with("x.json has schema 1, this program joins 2"));
+        assert!(merge(older).starts_with("x.json has schema 1, this program joins 3"));
         assert!(merge("{}").starts_with("x.json is not a smoke report: missing field"));
         assert!(matches!(SmokeReport::merge(&[]), Err(MergeError::Nothing)));
     }

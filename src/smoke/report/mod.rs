@@ -5,6 +5,7 @@ mod html;
 mod junit;
 mod markdown;
 mod merge;
+mod statement;
 mod write;
 
 use schemars::JsonSchema;
@@ -16,20 +17,32 @@ pub use merge::MergeError;
 pub use write::ReportError;
 
 /// Version of [`SmokeReport`].
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// The findings of a matrix. Times appear here only, never in an image.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SmokeReport {
-    /// Version of this structure; 2 today.
+    /// Version of this structure; 3 today.
     pub schema: u32,
     /// The image as it was named.
     pub image: String,
     /// Digest of its manifest, where it was built here or came from a registry; else of its
     /// configuration.
     pub digest: String,
+    /// Which of the two it is.
+    pub digest_of: DigestOf,
     /// The cells, in the order they ran.
     pub cells: Vec<CellResult>,
+}
+
+/// What a digest is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DigestOf {
+    /// The image's manifest: it stays the same from registry to registry.
+    Manifest,
+    /// The image's configuration, which engines call its id.
+    Config,
 }
 
 /// One cell of a matrix: the image started in one way on one engine.

@@ -48,6 +48,7 @@ pub(super) fn report() -> SmokeReport {
         schema: SCHEMA,
         image: "localhost:5000/ci/docker:x".to_owned(),
         digest: "sha256:00".to_owned(),
+        digest_of: DigestOf::Manifest,
         cells: vec![
             ran(
                 "docker.private.volume.legacy.daemon",

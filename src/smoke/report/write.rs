@@ -12,7 +12,7 @@ use super::SmokeReport;
 pub enum ReportError {
     /// The file's name does not say its format.
     #[error(
-        "cannot tell the format of the report {}; name it .json, .xml (JUnit), .md (Markdown) or .html",
+        "cannot tell the format of the report {}; name it .json, .xml (JUnit), .md (Markdown), .html or .intoto.json (in-toto statement)",
         .0.display()
     )]
     Format(PathBuf),
@@ -24,6 +24,11 @@ pub enum ReportError {
         /// The kernel's reason.
         source: std::io::Error,
     },
+    /// There is no digest that a statement could be about.
+    #[error(
+        "{0} is known by the digest of its configuration only, which no registry knows it by: a statement needs an image that was built here or came from a registry"
+    )]
+    Digest(String),
     /// It could not be rendered.
     #[error("cannot render the report as JUnit XML: {0}")]
     Junit(String),
@@ -39,10 +44,14 @@ enum Format {
     Junit,
     Markdown,
     Html,
+    Statement,
 }
 
 impl Format {
     fn of(path: &Path) -> Result<Self, ReportError> {
+        if path.to_string_lossy().ends_with(".intoto.json") {
+            return Ok(Self::Statement);
+        }
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("json") => Ok(Self::Json),
             Some("xml") => Ok(Self::Junit),
@@ -69,7 +78,7 @@ impl SmokeReport {
     }
 
     /// Writes the report to `path`, whole or not at all: JSON for `.json`, JUnit for `.xml`,
-    /// Markdown for `.md`, a page for `.html`.
+    /// Markdown for `.md`, a page for `.html`, an in-toto statement for `.intoto.json`.
     ///
     /// # Errors
     /// See [`ReportError`].
@@ -79,6 +88,7 @@ impl SmokeReport {
             Format::Junit => self.junit()?,
             Format::Markdown => self.markdown(),
             Format::Html => self.html()?,
+            Format::Statement => self.statement()?,
         };
         let parent = path
             .parent()
@@ -116,6 +126,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         for (name, start) in [
             ("r.json", "{"),
+            (
+                "r.intoto.json",
+                r#"{"_type":"https://in-toto.io/Statement/v1""#,
+            ),
             ("r.xml", "<?xml"),
             ("r.md", "# Smoke"),
             ("r.html", "<!doctype html>"),
