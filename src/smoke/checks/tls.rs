@@ -34,6 +34,12 @@ const CLIENT_KEY: &str = "/certs/client/key.pem";
 /// Lists mode and path of every private key below the certificate directory.
 const KEY_MODES: &str = "stat -c '%a %n' /certs/*/key.pem";
 
+/// Lists the certificates whose time is over; an image without openssl is not asked.
+const EXPIRED: &str = r#"command -v openssl >/dev/null || exit 0
+for file in /certs/*/cert.pem; do
+  openssl x509 -noout -checkend 0 -in "$file" >/dev/null || echo "$file"
+done"#;
+
 /// The kernel's tables of TCP sockets, both families (proc(5)).
 const SOCKETS: &str = "cat /proc/net/tcp; cat /proc/net/tcp6 2>/dev/null || :";
 
@@ -65,6 +71,12 @@ fn run(bench: &Bench<'_>) -> Ruling {
             open.join(", "),
             modes.complaint()
         ));
+    }
+
+    let expired = bench.inside(&["sh", "-c", EXPIRED])?.text();
+    if !expired.is_empty() {
+        let files: Vec<&str> = expired.lines().collect();
+        return violated(format!("the certificate has expired: {}", files.join(", ")));
     }
 
     // With nothing but the certificate volume, the image's own entry point has to find the daemon.

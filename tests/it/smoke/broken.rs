@@ -217,7 +217,7 @@ exec /usr/bin/openssl "$@"
 EOF
 chmod 755 /usr/local/bin/openssl"#,
         "tls",
-        "expired",
+        "the certificate has expired: /certs/client/cert.pem",
         "certificates that have expired",
     ));
 }

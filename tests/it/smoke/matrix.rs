@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use dindimg::smoke::{SmokeReport, Verdict};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Derived, checks, in_turn, label, leftovers};
+use super::{Derived, beside_others, checks, in_turn, label, leftovers};
 use crate::engines;
 use crate::images::built_image;
 use crate::product::{Run, command, kept, recipe};
@@ -153,7 +155,7 @@ fn what_is_no_part_of_a_matrix_is_refused_before_anything_is_built() {
         ),
         (
             &[bookworm, "--report", "smoke.txt"],
-            "name it .json, .xml (JUnit), .md (Markdown) or .html",
+            "name it .json, .xml (JUnit), .md (Markdown), .html or .intoto.json",
         ),
         (&["img:tag", "--list"], "--list and --matrix want a recipe"),
         (&[], "required"),
@@ -170,7 +172,8 @@ fn the_default_matrix_holds_on_both_engines_and_reports_of_two_runs_are_joined()
         let scratch = tempfile::tempdir().expect("temporary directory");
         let at = |name: &str| scratch.path().join(name);
         let path = |name: &str| at(name).to_str().expect("UTF-8").to_owned();
-        let reported = ["--report", &path("a.json"), "--report", &path("a.xml")];
+        let names = ["a.json", "a.xml", "a.intoto.json"].map(path);
+        let reported = names.each_ref().map(|name| ["--report", name]).concat();
         let said = slim(environment(true), &reported).good();
         print(&said.stdout);
         assert!(said.stdout.contains("7 cells passed\n"), "{}", said.stdout);
@@ -178,8 +181,17 @@ fn the_default_matrix_holds_on_both_engines_and_reports_of_two_runs_are_joined()
         assert_eq!(verdicts(&report), CELLS.map(|cell| (cell, Verdict::Passed)));
         assert_eq!(report.image, "bookworm-slim");
         for cell in &report.cells {
-            assert_eq!(cell.checks.len(), dindimg::smoke::rules().count());
+            // An upgrade was not asked for, and only a volume can be given to a second daemon.
+            let less = if cell.storage == "volume" { 1 } else { 2 };
+            let checks = dindimg::smoke::rules().count() - less;
+            assert_eq!(cell.checks.len(), checks, "{}", cell.name);
         }
+        let statement = std::fs::read_to_string(at("a.intoto.json")).expect("a statement");
+        let statement: Value = serde_json::from_str(&statement).expect("JSON");
+        let subject = &statement["subject"][0]["digest"]["sha256"];
+        let digest = report.digest.strip_prefix("sha256:").expect("SHA-256");
+        assert_eq!(subject.as_str(), Some(digest));
+        assert_eq!(statement["predicate"]["result"], "PASSED");
         let junit = std::fs::read_to_string(at("a.xml")).expect("a report");
         assert_eq!(junit.matches("<testsuite ").count(), CELLS.len(), "{junit}");
         for line in ["in ", "docker.private.tmpfs.legacy.daemon ready"] {
@@ -237,8 +249,19 @@ fn a_violated_check_is_shown_with_its_hint_and_an_unproven_cell_with_its_reason(
         for path in [&markdown, &json, &html] {
             command.arg("--report").arg(path);
         }
+        command.arg("--artifacts").arg(at("kept"));
         let said = run(command, &[""; 0]).failed(7);
         assert!(said.contains("1 of 2 cells failed"), "{said}");
+        let kept = at("kept").join("docker.private.volume.nft.daemon");
+        for file in [
+            "cell.json",
+            "log.txt",
+            "report.json",
+            "daemon.json",
+            "doctor.txt",
+        ] {
+            assert!(kept.join(file).exists(), "{file}");
+        }
         // What the container said, for whoever has nothing but the page.
         let page = std::fs::read_to_string(&html).expect("a report");
         assert!(page.contains("dind: ready after "), "{page}");
@@ -329,6 +352,84 @@ fn an_image_without_a_recipe_runs_in_one_cell() {
         let report = SmokeReport::parse(&said).expect("a report");
         assert_eq!(verdicts(&report), [(DEFAULT, Verdict::Passed)]);
         assert!(checks(&report).iter().all(|check| check.hint.is_none()));
+    });
+}
+
+#[test]
+fn a_container_that_is_kept_is_there_until_it_is_cleaned_away() {
+    in_turn(|| {
+        let private = engines::docker();
+        let image = built_image("bookworm-slim");
+        let mut command = dindimg(environment(false));
+        command.arg(image);
+        let said = run(command, &["--check=clean-up", "--keep=always"]).good();
+        let name = private.run(&["ps", "--format", "{{.Names}}"]);
+        let name = name.trim();
+        assert!(
+            said.stderr
+                .contains(&format!("`docker exec -it {name} sh`")),
+            "{}",
+            said.stderr
+        );
+        assert!(
+            said.stdout.contains("the container is kept"),
+            "{}",
+            said.stdout
+        );
+        private.run(&["exec", name, "dindctl", "ready"]);
+        let said = run(dindimg(environment(false)), &["clean"]).good().stdout;
+        assert_eq!(said, "nothing of smoke runs is left\n");
+        assert_eq!(leftovers(private), "");
+        private.run(&["image", "prune", "--all", "--force"]);
+    });
+}
+
+/// From the engine of one Debian release to that of the next.
+#[test]
+fn the_data_directory_of_the_image_before_is_taken_over() {
+    beside_others(|| {
+        let [image, before] = ["bookworm-slim", "bullseye-slim"].map(built_image);
+        let mut command = dindimg(environment(false));
+        command.arg(image).arg("--upgrade-from").arg(before);
+        let said = run(command, &["--check=upgrade"]).good().stdout;
+        assert!(said.contains("from 20.10.5"), "{said}");
+    });
+}
+
+#[test]
+fn an_interrupt_in_the_middle_leaves_nothing_behind() {
+    in_turn(|| {
+        let private = engines::docker();
+        built_image("bookworm-slim");
+        let scratch = tempfile::tempdir().expect("temporary directory");
+        let mut command = dindimg(environment(false));
+        command
+            .arg(recipe("bookworm"))
+            .args([
+                "--variant=slim",
+                "--engine=docker",
+                "--axis=storage=volume,tmpfs",
+            ])
+            .arg("--lock-file")
+            .arg(kept("locks").join("bookworm.lock"))
+            .env("TMPDIR", scratch.path());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the binary runs");
+        let deadline = Instant::now() + Duration::from_secs(120);
+        // Both cells are in the middle of their checks, with nested containers.
+        while private.run(&["ps", "--quiet"]).lines().count() < 2 {
+            assert!(Instant::now() < deadline, "no cell started");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_secs(2));
+        let pid = Pid::from_child(&child);
+        kill_process(pid, Signal::INT).expect("a signal");
+        let ended = child.wait().expect("it ends");
+        assert_eq!(ended.code(), Some(130));
+        assert_eq!(leftovers(private), "");
+        assert!(!private.run(&["images"]).contains("dindimg-smoke"));
+        let left = std::fs::read_dir(scratch.path()).expect("readable");
+        assert_eq!(left.count(), 0);
     });
 }
 
