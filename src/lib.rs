@@ -12,6 +12,7 @@
 pub mod build;
 pub mod cli;
 pub mod deb;
+pub mod deploy;
 pub mod digest;
 pub mod epoch;
 pub mod family;

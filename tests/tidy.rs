@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const ROAD: &[(&str, u32)] = &[
     ("cli", 9),
     ("smoke", 8),
+    ("deploy", 7),
     ("registry", 8),
     ("build", 7),
     ("layer", 6),

@@ -16,18 +16,20 @@ use super::build::scratch;
 use super::context::Session;
 use super::settings::engine_environment;
 
-/// How engines are reached, so that their programs end when the user presses Ctrl-C.
-pub(super) fn client() -> Result<engine::Settings> {
+/// How engines are reached, so that their programs end when the user presses Ctrl-C, and the OCI
+/// runtime that containers run with.
+pub(super) fn client(runtime: Option<String>) -> Result<engine::Settings> {
     let interrupt = Interrupt::new();
     on_interrupt(interrupt.clone())?;
     Ok(engine::Settings {
         env: engine_environment(),
         interrupt,
+        runtime,
     })
 }
 
 fn open(name: &str) -> Result<Box<dyn Engine>> {
-    Ok(engine::open(name, client()?)?)
+    Ok(engine::open(name, client(None)?)?)
 }
 
 /// Sets `interrupt` at SIGINT and SIGTERM, so that what was started is ended and cleaned up. A

@@ -15,7 +15,7 @@ use crate::registry::{
     RegistryOptions, Repository, Root,
 };
 
-use super::args::RegistryFlags;
+use super::args::{RegistryAccess, RegistryFlags};
 use super::context::Session;
 use super::settings::credential_sources;
 
@@ -52,6 +52,21 @@ pub(super) fn push(
     flags: &RegistryFlags,
     session: &Session,
 ) -> Result<String> {
+    let registry = registry(&flags.access, session)?;
+    let pushed = registry.push(&plan(built, names, repository, flags)?)?;
+    let tags = names.tags.join(", ");
+    Ok(format!(
+        "pushed {repository}@{} as {tags} ({} layers sent, {}; {} were there, {} mounted)",
+        pushed.digest,
+        pushed.blobs.uploaded,
+        HumanBytes(pushed.blobs.uploaded_bytes),
+        pushed.blobs.present,
+        pushed.blobs.mounted,
+    ))
+}
+
+/// A client for registries, as flags and configuration have it.
+pub(super) fn registry(flags: &RegistryAccess, session: &Session) -> Result<Registry> {
     let plain: Vec<String> = flags
         .plain_http
         .iter()
@@ -73,17 +88,8 @@ pub(super) fn push(
         ..RegistryOptions::default()
     };
     let credentials = Credentials::new(credential_sources(flags)?, Arc::new(Helpers));
-    let registry = Registry::new(options, credentials, Arc::clone(&session.reporter))?;
-    let pushed = registry.push(&plan(built, names, repository, flags)?)?;
-    let tags = names.tags.join(", ");
-    Ok(format!(
-        "pushed {repository}@{} as {tags} ({} layers sent, {}; {} were there, {} mounted)",
-        pushed.digest,
-        pushed.blobs.uploaded,
-        HumanBytes(pushed.blobs.uploaded_bytes),
-        pushed.blobs.present,
-        pushed.blobs.mounted,
-    ))
+    let reporter = Arc::clone(&session.reporter);
+    Ok(Registry::new(options, credentials, reporter)?)
 }
 
 fn plan(

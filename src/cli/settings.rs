@@ -11,7 +11,7 @@ use crate::family::Mirrors;
 use crate::recipe::MirrorUrl;
 use crate::registry::{CredentialSources, ReferenceError, Repository, Secret};
 
-use super::args::{Common, RegistryFlags};
+use super::args::{Common, RegistryAccess};
 
 /// What is wrong with the configuration or the environment.
 #[derive(Debug, thiserror::Error)]
@@ -181,7 +181,7 @@ fn source_date_epoch() -> Result<Option<Epoch>, SettingsError> {
 
 /// Where credentials for registries may be.
 pub(super) fn credential_sources(
-    flags: &RegistryFlags,
+    flags: &RegistryAccess,
 ) -> Result<CredentialSources, SettingsError> {
     const PASSWORD: &str = "DINDIMG_REGISTRY_PASSWORD";
     let explicit = match flags.registry_username.clone() {

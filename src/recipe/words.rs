@@ -208,6 +208,12 @@ vocabulary! {
         Docker = "docker",
         /// Podman, by its command line.
         Podman = "podman",
+        /// containerd, by nerdctl's command line.
+        Nerdctl = "nerdctl",
+        /// Podman as a reader of Kubernetes' manifests, `podman kube play`.
+        PodmanKube = "podman-kube",
+        /// A cluster, by kubectl.
+        Kubernetes = "kubernetes",
     }
 }
 

@@ -115,6 +115,7 @@ impl<'a> Bench<'a> {
     pub(super) fn privileged(&self, role: &str, args: &[&str]) -> RunSpec {
         let mut spec = RunSpec {
             privileged: self.contract.privileges.privileged,
+            stop_timeout: Some(self.contract.stop_timeout),
             ..self.container(role, args)
         };
         matrix::apply(self.cell, self.contract, &mut spec);

@@ -50,6 +50,14 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(120);
 pub enum Subject {
     /// A reference the engines know or can pull.
     Reference(String),
+    /// The same, of an image whose registry was asked what it is: for engines that pull what they
+    /// run and say nothing of it.
+    Published {
+        /// The reference.
+        reference: String,
+        /// What its registry says.
+        image: engine::Image,
+    },
     /// A docker-archive with one image, under one or several names, loaded first and removed
     /// afterwards unless the engine had it before.
     Archive(PathBuf),
@@ -139,6 +147,23 @@ mod tests {
     #[test]
     fn recipes_know_every_engine_of_the_registry() {
         assert_eq!(engine::names(), SmokeEngine::WORDS);
+    }
+
+    #[test]
+    fn a_matrix_knows_which_namespaces_an_engine_gives_before_it_is_asked() {
+        use engine::CgroupNamespaces;
+        for &word in SmokeEngine::ALL {
+            let engine = engine::open(word.word(), engine::Settings::default());
+            let said = engine.expect("of the registry").capabilities();
+            let known = matrix::namespaces(word).map(BTreeSet::from_iter);
+            let said = match said.cgroup_namespaces {
+                CgroupNamespaces::Chosen(..) => None,
+                CgroupNamespaces::Given { v1, v2 } => Some(BTreeSet::from([v1, v2])),
+            };
+            let known: Option<BTreeSet<_>> =
+                known.map(|set: BTreeSet<&_>| set.into_iter().copied().collect());
+            assert_eq!(known, said, "{word}");
+        }
     }
 
     #[test]

@@ -50,7 +50,9 @@ pub fn run(
         schema: SCHEMA,
         image: match subject {
             Subject::Built { name, .. } => name.clone(),
-            Subject::Reference(_) | Subject::Archive(_) => first.reference.clone(),
+            Subject::Reference(_) | Subject::Published { .. } | Subject::Archive(_) => {
+                first.reference.clone()
+            }
         },
         digest,
         digest_of,
@@ -147,6 +149,7 @@ fn prove(
             CellResult::unproven(cell, &reason)
         }
     };
+    result.engine.runtime = options.client.runtime.clone();
     if let Some(info) = &place.info {
         result.engine.version = Some(info.version.clone());
         result.host = Some(host(info));

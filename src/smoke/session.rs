@@ -69,7 +69,8 @@ impl<'a> Session<'a> {
         self.closed = true;
         let engine = self.engine.name();
         format!(
-            "{container} is kept: `{engine} exec -it {container} sh` enters it, `dindimg smoke clean --engine {engine}` removes it"
+            "{container} is kept: `{}` enters it, `dindimg smoke clean --engine {engine}` removes it",
+            self.engine.enter(container)
         )
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Subject;
 use super::checks::CHECKS;
-use super::engine::{Engine, EngineError, EngineInfo, Image};
+use super::engine::{Engine, EngineError, EngineInfo, Image, RunSpec};
 use super::error::SmokeError;
 use super::host;
 use super::inner::NestedImage;
@@ -17,6 +19,12 @@ use super::session::Session;
 use crate::guest::{Contract, LABEL};
 use crate::process::Input;
 use crate::recipe::IptablesBackend;
+
+/// Bound on the container that shows whether an engine can run any; it does nothing.
+const PROBE: Duration = Duration::from_secs(60);
+
+/// How often it is looked at.
+const POLL: Duration = Duration::from_millis(200);
 
 /// An engine of a run, and whether the image can be run on it.
 pub(super) struct Place<'a> {
@@ -70,6 +78,12 @@ impl<'a> Place<'a> {
             Ok(info) => info,
             Err(error) => return unable(None, error.into()),
         };
+        let capabilities = engine.capabilities();
+        if !matches!(subject, Subject::Published { .. })
+            && let Some(reason) = matrix::out_of_reach(engine.name(), &capabilities)
+        {
+            return unable(Some(info), SmokeError::Unable { reason });
+        }
         let mut site = Site::bring(engine, info.clone(), subject, previous)?;
         match site.try_out() {
             Ok(local) => {
@@ -104,9 +118,14 @@ impl<'a> Site<'a> {
     ) -> Result<Self, SmokeError> {
         let mut images = Session::new(engine);
         let reference = have(engine, subject, &mut images)?;
+        // An engine that has no store proves no upgrade: its containers share no volume.
+        let previous = previous.filter(|_| engine.capabilities().images);
         let previous = previous.map(|previous| have(engine, previous, &mut images));
         let previous = previous.transpose()?;
-        let image = look_up(engine, &reference)?;
+        let image = match subject {
+            Subject::Published { image, .. } if !engine.capabilities().images => image.clone(),
+            _ => look_up(engine, &reference)?,
+        };
         let contract = contract(&reference, &image)?;
         if !has_checks(&contract) {
             return Err(SmokeError::NoChecks {
@@ -114,7 +133,7 @@ impl<'a> Site<'a> {
                 profile: contract.profile,
             });
         }
-        let needs = Needs::of(&contract, image.architecture.clone());
+        let needs = Needs::of(&contract, image.architecture.clone(), false);
         Ok(Self {
             engine,
             info,
@@ -139,23 +158,55 @@ impl<'a> Site<'a> {
         if let Some(reason) = matrix::unable(engine, &capabilities, &self.info, &self.needs) {
             return Err(SmokeError::Unable { reason });
         }
-        if !capabilities.foreground {
-            return Ok(false);
-        }
         let mut spec = self
             .images
             .container(&self.reference, "probe", &[host::BOOT_ID]);
         spec.privileged = self.needs.privileged;
         spec.entrypoint = Some("cat".to_owned());
-        let unprivileged = |detail| EngineError::Unprivileged { engine, detail };
-        match self.engine.run(&spec, Input::Null) {
-            Ok(output) if output.status.success() => {
+        let unprivileged = |detail| match self.engine.runtime() {
+            None => EngineError::Unprivileged { engine, detail },
+            Some(runtime) => EngineError::RuntimeFailed {
+                engine,
+                runtime: runtime.to_owned(),
+                detail,
+            },
+        };
+        match self.said(&spec) {
+            Ok(Ok(said)) => {
                 let own = fs::read_to_string(host::BOOT_ID);
-                Ok(own.is_ok_and(|own| own.trim() == output.text()))
+                Ok(own.is_ok_and(|own| own.trim() == said.trim()))
             }
-            Ok(output) => Err(unprivileged(output.complaint()).into()),
-            Err(EngineError::Refused { detail, .. }) => Err(unprivileged(detail).into()),
+            Ok(Err(detail)) | Err(EngineError::Refused { detail, .. }) => {
+                Err(unprivileged(detail).into())
+            }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a container writes that is run to its end; what is in its way is the inner error.
+    fn said(&self, spec: &RunSpec) -> Result<Result<String, String>, EngineError> {
+        if self.engine.capabilities().foreground {
+            let output = self.engine.run(spec, Input::Null)?;
+            return Ok(match output.status.success() {
+                true => Ok(output.text()),
+                false => Err(output.complaint()),
+            });
+        }
+        self.engine.run_detached(spec)?;
+        let started = Instant::now();
+        loop {
+            let state = self.engine.state(&spec.name)?;
+            if !state.running {
+                let log = self.engine.logs(&spec.name)?;
+                return Ok(match state.exit_code {
+                    0 => Ok(log),
+                    code => Err(format!("ended with code {code}: {}", log.trim())),
+                });
+            }
+            if started.elapsed() > PROBE {
+                return Ok(Err(format!("not ended after {} s", PROBE.as_secs())));
+            }
+            thread::sleep(POLL);
         }
     }
 
@@ -165,7 +216,7 @@ impl<'a> Site<'a> {
         let manifest = match subject {
             Subject::Built { digest, .. } => Some(digest),
             Subject::Archive(_) => None,
-            Subject::Reference(_) => self.image.digest.as_ref(),
+            Subject::Reference(_) | Subject::Published { .. } => self.image.digest.as_ref(),
         };
         match manifest {
             Some(digest) => (digest.clone(), DigestOf::Manifest),
@@ -202,7 +253,10 @@ fn have(
     images: &mut Session<'_>,
 ) -> Result<String, SmokeError> {
     match subject {
-        Subject::Reference(reference) => {
+        Subject::Published { reference, .. } if !engine.capabilities().images => {
+            Ok(reference.clone())
+        }
+        Subject::Reference(reference) | Subject::Published { reference, .. } => {
             if engine.image(reference)?.is_none() {
                 engine.pull(reference)?;
             }
@@ -222,8 +276,9 @@ fn load(engine: &dyn Engine, path: &Path, session: &mut Session<'_>) -> Result<S
     let names = engine.load(Input::File(file))?;
     let mut ids = BTreeSet::new();
     for name in &names {
-        let id = look_up(engine, name)?.id;
-        if !before.contains(&id) {
+        let Image { id, digest, .. } = look_up(engine, name)?;
+        let was_there = digest.is_some_and(|digest| before.contains(&digest));
+        if !was_there && !before.contains(&id) {
             session.adopt_image(name.clone());
         }
         ids.insert(id);

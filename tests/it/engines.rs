@@ -58,8 +58,8 @@ const CAPABILITIES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
-/// `runc` for hosts with a reduced capability set: what they cannot grant is taken out of the
-/// request, because Docker and Podman ask for everything when told `--privileged`.
+/// An OCI runtime for hosts with a reduced capability set: what they cannot grant is taken out of
+/// the request, because Docker and Podman ask for everything when told `--privileged`.
 const BOUNDED: &str = r#"#!/bin/sh
 set -eu
 bundle=. process= previous= verb=
@@ -86,8 +86,14 @@ case $verb in
   create | run) trim "$bundle/config.json" ".process |= ($reduce)" ;;
   exec) [ -z "$process" ] || trim "$process" "$reduce" ;;
 esac
-exec runc "$@"
+@EXEC@ "$@"
 "#;
+
+/// Becomes `crun`, which refuses a host that has controllers on both versions of the interface: it
+/// sees the first alone.
+const CRUN: &str = r#"exec unshare --mount sh -c '
+! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified
+exec crun "$@"' crun"#;
 
 /// The supervising shell: $1 is the room's directory, the rest is the daemon, or nothing.
 const SUPERVISE: &str = r#"
@@ -175,10 +181,12 @@ impl Engine {
         ] {
             daemon.push(format!("--{flag}={}", dir.join(place).display()));
         }
-        if let Some(runtime) = bounded_runtime(&dir) {
+        if let Some(runtime) = bounded(&dir) {
             daemon.push(format!("--add-runtime=bounded={}", runtime.display()));
             daemon.push("--default-runtime=bounded".to_owned());
         }
+        let crun = wrapper(&dir, "crun", CRUN);
+        daemon.push(format!("--add-runtime=crun={}", crun.display()));
         if !isolated {
             for flag in [
                 "bridge=none",
@@ -196,7 +204,7 @@ impl Engine {
 
     fn podman() -> Self {
         let dir = directory("podman");
-        let runtime = bounded_runtime(&dir).map_or_else(String::new, |path| {
+        let runtime = bounded(&dir).map_or_else(String::new, |path| {
             format!(
                 "runtime = \"bounded\"\n[engine.runtimes]\nbounded = [\"{}\"]\n",
                 path.display()
@@ -386,22 +394,31 @@ fn executable(path: &Path, script: &str) {
 }
 
 /// The wrapper of `runc`, where this process's bounding set lacks a capability of this kernel.
-fn bounded_runtime(dir: &Path) -> Option<PathBuf> {
+fn bounded(dir: &Path) -> Option<PathBuf> {
+    let last = fs::read_to_string("/proc/sys/kernel/cap_last_cap").expect("last capability");
+    let last: usize = last.trim().parse().expect("a number");
+    let whole = bounding().len() > last;
+    (!whole).then(|| wrapper(dir, "bounded", "exec runc"))
+}
+
+/// A runtime of that name that asks for no more than this process has, and then does `exec`.
+fn wrapper(dir: &Path, name: &str, exec: &str) -> PathBuf {
+    let names = bounding().into_iter().map(|name| format!("\"CAP_{name}\""));
+    let names: Vec<_> = names.collect();
+    let path = dir.join("bin").join(name);
+    let script = BOUNDED.replace("@CAPABILITIES@", &format!("[{}]", names.join(",")));
+    executable(&path, &script.replace("@EXEC@", exec));
+    path
+}
+
+/// The capabilities of this process's bounding set.
+fn bounding() -> Vec<&'static str> {
     let status = fs::read_to_string("/proc/self/status").expect("own status");
     let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
     let bounding = u64::from_str_radix(bounding.expect("CapBnd").trim(), 16).expect("hexadecimal");
-    let last = fs::read_to_string("/proc/sys/kernel/cap_last_cap").expect("last capability");
-    let last: usize = last.trim().parse().expect("a number");
-    let has = |bit: usize| bounding >> bit & 1 == 1;
-    if (0..=last).all(has) {
-        return None;
-    }
-    let names = CAPABILITIES.iter().enumerate().filter(|(bit, _)| has(*bit));
-    let names: Vec<_> = names.map(|(_, name)| format!("\"CAP_{name}\"")).collect();
-    let path = dir.join("bin/bounded");
-    executable(
-        &path,
-        &BOUNDED.replace("@CAPABILITIES@", &format!("[{}]", names.join(","))),
-    );
-    Some(path)
+    let names = CAPABILITIES.into_iter().enumerate();
+    names
+        .filter(|(bit, _)| bounding >> bit & 1 == 1)
+        .map(|(_, name)| name)
+        .collect()
 }

@@ -104,7 +104,7 @@ pub(super) struct Build {
     #[arg(long, short, value_name = "KIND:PATH")]
     pub output: Vec<Target>,
     /// Load the image into a local engine
-    #[arg(long, value_name = "ENGINE", value_parser = engine_names())]
+    #[arg(long, value_name = "ENGINE", value_parser = engine_stores())]
     pub load: Vec<String>,
     /// Push to the repository, tags last
     #[arg(long)]
@@ -182,6 +182,16 @@ pub(super) struct Lock {
 /// How to reach the registry.
 #[derive(Debug, Args)]
 pub(super) struct RegistryFlags {
+    #[command(flatten)]
+    pub access: RegistryAccess,
+    /// Mount layers from these repositories of the same registry
+    #[arg(long, value_name = "REPOSITORY")]
+    pub mount_from: Vec<Repository>,
+}
+
+/// How registries are reached.
+#[derive(Clone, Debug, Args)]
+pub(super) struct RegistryAccess {
     /// Speak plain HTTP to this registry (host:port)
     #[arg(long, value_name = "HOST")]
     pub plain_http: Vec<String>,
@@ -191,9 +201,6 @@ pub(super) struct RegistryFlags {
     /// User name, with the password in $DINDIMG_REGISTRY_PASSWORD
     #[arg(long, value_name = "NAME", env = "DINDIMG_REGISTRY_USERNAME")]
     pub registry_username: Option<String>,
-    /// Mount layers from these repositories of the same registry
-    #[arg(long, value_name = "REPOSITORY")]
-    pub mount_from: Vec<Repository>,
 }
 
 #[derive(Debug, Args)]
@@ -215,6 +222,10 @@ pub(super) enum CacheVerb {
         #[arg(long, conflicts_with = "older_than")]
         all: bool,
     },
+}
+
+fn engine_stores() -> clap::builder::PossibleValuesParser {
+    crate::smoke::engine::stores().into()
 }
 
 fn engine_names() -> clap::builder::PossibleValuesParser {

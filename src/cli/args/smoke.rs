@@ -11,7 +11,7 @@ use crate::recipe::VariantName;
 use crate::smoke::matrix::{Axis, Cell, Choice, Form};
 use crate::smoke::rules;
 
-use super::{Make, engine_names};
+use super::{Make, RegistryAccess, engine_names};
 
 pub(super) const HELP: &str = "\
 A recipe is proven in a matrix of cells: engine, control group namespace, storage, iptables backend and
@@ -37,6 +37,10 @@ pub(in crate::cli) struct Smoke {
     /// image docker]
     #[arg(long, value_parser = engine_names())]
     pub engine: Vec<String>,
+    /// The OCI runtime that containers run with, as the engine knows it (crun, runsc); of a cluster
+    /// the RuntimeClass
+    #[arg(long, value_name = "NAME", conflicts_with = "matrix")]
+    pub runtime: Option<String>,
     /// The values of an axis: cgroup=private,host,mounted, storage=volume,tmpfs,loop,
     /// iptables=legacy,nft, mode=daemon,command
     #[arg(long, value_name = "KEY=V[,V]")]
@@ -77,6 +81,8 @@ pub(in crate::cli) struct Smoke {
     /// Seconds the daemon may take to become ready
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub ready_timeout: u64,
+    #[command(flatten)]
+    pub registry: RegistryAccess,
     #[command(flatten)]
     pub make: Make,
 }

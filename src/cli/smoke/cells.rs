@@ -39,7 +39,7 @@ pub(super) fn print(
         output.data(&fanout.render(form));
         return Ok(());
     }
-    let listed = smoke::list(&cells, &needs, &engines::client()?)?;
+    let listed = smoke::list(&cells, &needs, &engines::client(arguments.runtime.clone())?)?;
     if common.json {
         let cells: Vec<Value> = listed.iter().map(object).collect();
         output.object(&json!({

@@ -12,7 +12,7 @@ use super::NotProven;
 pub(super) fn run(arguments: &CleanEngines, output: &Output) -> Result<()> {
     let mut left = Vec::new();
     for engine in &arguments.engine {
-        left.extend(smoke::clean(engine, &engines::client()?)?);
+        left.extend(smoke::clean(engine, &engines::client(None)?)?);
     }
     if !left.is_empty() {
         bail!(NotProven(format!(

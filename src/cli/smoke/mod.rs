@@ -3,6 +3,7 @@
 mod cells;
 mod clean;
 mod merge;
+mod published;
 mod subject;
 mod table;
 
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::recipe::SmokeEngine;
 use crate::smoke::matrix::{Axis, Choice};
-use crate::smoke::{self, Keep, Options, SmokeReport, Verdict};
+use crate::smoke::{self, Keep, Options, SmokeReport, Subject, Verdict};
 
 use super::args::{Common, KeepWhen, Smoke, SmokeVerb};
 use super::context::Session;
@@ -45,11 +47,16 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
         return cells::print(named, &wanted, &choice, arguments, common, output);
     }
     let session = Session::open(common, arguments.make.no_layer_cache, output.reporter())?;
-    let (_scratch, subject) = wanted.subject(&arguments.make, &session)?;
+    let (_scratch, mut subject) = wanted.subject(&arguments.make, &session)?;
+    if choice.engines().contains(&SmokeEngine::Kubernetes)
+        && let Subject::Reference(reference) = &subject
+    {
+        subject = published::subject(reference, arguments, &session)?;
+    }
     // From here on an interruption is ours to clean up after.
     let options = Options {
         ready_timeout: Duration::from_secs(arguments.ready_timeout),
-        client: engines::client()?,
+        client: engines::client(arguments.runtime.clone())?,
         only: arguments.check.clone(),
         parallel: arguments.parallel.map(NonZeroUsize::get),
         keep: match arguments.keep {

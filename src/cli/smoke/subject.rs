@@ -148,7 +148,7 @@ impl Image {
             message: "it has no `profile`, so there is nothing to prove".to_owned(),
         })?;
         let architecture = self.platform.architecture.oci().to_owned();
-        Ok(Needs::of(&contract, Some(architecture)))
+        Ok(Needs::of(&contract, Some(architecture), true))
     }
 }
 

@@ -52,10 +52,7 @@ fn single(report: &SmokeReport, cell: &CellResult) -> String {
 
 /// `docker 20.10.24, kernel 6.1.0, cgroup v1`
 fn place(cell: &CellResult) -> String {
-    let mut text = cell.engine.name.clone();
-    if let Some(version) = &cell.engine.version {
-        text.push_str(&format!(" {version}"));
-    }
+    let mut text = cell.engine.to_string();
     if let Some(host) = &cell.host {
         text.push_str(&format!(", kernel {}, cgroup {}", host.kernel, host.cgroup));
     }

@@ -6,6 +6,10 @@ use serde::Deserialize;
 use super::super::merge::{Merge, merge_fields};
 use super::super::words::{CgroupNamespace, IptablesBackend, SmokeEngine, SmokeMode, SmokeStorage};
 
+/// The engines of a recipe that names none: those that most hosts have, or can have from their
+/// distribution.
+const USUAL_ENGINES: [SmokeEngine; 2] = [SmokeEngine::Docker, SmokeEngine::Podman];
+
 /// `[smoke]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -96,7 +100,7 @@ impl RawSmoke {
             );
         }
         Ok(Smoke {
-            engines: values("engines", self.engines, SmokeEngine::ALL)?,
+            engines: values("engines", self.engines, &USUAL_ENGINES)?,
             cgroup: values("cgroup", self.cgroup, &NAMESPACES)?,
             storage: values("storage", self.storage, SmokeStorage::ALL)?,
             iptables: self

@@ -13,7 +13,7 @@ use crate::process::{Command, Input, Output};
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A foreground container of the checks starts a daemon at most once.
-const RUN_TIMEOUT: Duration = Duration::from_secs(180);
+pub(super) const RUN_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// What a client may take on top of the grace it was told to give a container.
 const STOP_MARGIN: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const LOG_LIMIT: usize = 16 << 20;
 const ENGINE_FAILED: i32 = 125;
 
 /// Rounds of removal: a container in creation while the first round looked is seen by the next.
-const SWEEP_ROUNDS: usize = 3;
+pub(super) const SWEEP_ROUNDS: usize = 3;
 
 /// Where engines that follow Docker's command line differ.
 pub(super) struct Dialect {
@@ -34,10 +34,26 @@ pub(super) struct Dialect {
     pub name: &'static str,
     /// What to install when it is missing.
     pub install: &'static str,
+    /// The variable that tells its program where the service is.
+    pub variable: &'static str,
+    /// The option of `run` that gives a container another name on its network.
+    pub alias: &'static str,
     /// What it can do.
     pub capabilities: Capabilities,
     /// Reads the answer of `info`, or says why there is none.
     pub info: fn(&Value) -> Result<EngineInfo, String>,
+    /// How it says whether it has an OCI runtime.
+    pub runtimes: Runtimes,
+}
+
+/// How an engine says whether it has an OCI runtime, before a container is run with it.
+pub(super) enum Runtimes {
+    /// The answer of `info` has them: whether the named one is among them, or why not.
+    Listed(fn(&Value, &str) -> Result<(), String>),
+    /// `--runtime` is an option of `info` too, which fails without it and says these words.
+    Refused(&'static str),
+    /// Not at all.
+    Unsaid,
 }
 
 /// An engine driven by its client program.
@@ -52,7 +68,7 @@ impl Cli {
     }
 
     /// A command that runs to its end whatever the user presses.
-    fn steady(&self, args: &[&str]) -> Command {
+    pub(super) fn steady(&self, args: &[&str]) -> Command {
         self.settings.env.iter().fold(
             Command::new(self.dialect.name)
                 .args(args)
@@ -61,12 +77,12 @@ impl Cli {
         )
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(super) fn command(&self, args: &[&str]) -> Command {
         self.steady(args).interrupt(&self.settings.interrupt)
     }
 
     /// Runs `command` and turns any other exit code than 0 into a refusal.
-    fn must(
+    pub(super) fn must(
         &self,
         command: Command,
         verb: &'static str,
@@ -84,7 +100,24 @@ impl Cli {
         ))
     }
 
-    fn unreadable(&self, output: &Output, reason: impl ToString) -> EngineError {
+    /// The option of `run` that chooses the OCI runtime.
+    pub(super) fn with_runtime(&self) -> Option<String> {
+        self.runtime().map(|name| format!("--runtime={name}"))
+    }
+
+    /// Whether a complaint is about the OCI runtime that was asked for.
+    fn no_runtime(&self, complaint: &str) -> Option<EngineError> {
+        let runtime = self.settings.runtime.as_ref()?;
+        let Runtimes::Refused(words) = self.dialect.runtimes else {
+            return None;
+        };
+        let name = self.dialect.name;
+        complaint.contains(words).then(|| EngineError::Runtime {
+            reason: format!("{name} knows no runtime `{runtime}`: {complaint}"),
+        })
+    }
+
+    pub(super) fn unreadable(&self, output: &Output, reason: impl ToString) -> EngineError {
         EngineError::Unreadable {
             engine: self.dialect.name,
             command: output.command.clone(),
@@ -92,12 +125,12 @@ impl Cli {
         }
     }
 
-    fn json(&self, output: &Output) -> Result<Value, EngineError> {
+    pub(super) fn json(&self, output: &Output) -> Result<Value, EngineError> {
         serde_json::from_slice(&output.stdout).map_err(|error| self.unreadable(output, error))
     }
 
     /// Lists the objects of one kind that carry `label`.
-    fn labelled(&self, kind: &[&str], label: &str) -> Result<Vec<String>, EngineError> {
+    pub(super) fn labelled(&self, kind: &[&str], label: &str) -> Result<Vec<String>, EngineError> {
         let filter = format!("label={label}");
         let output = self.must(self.steady(kind).args(["--filter", &filter]), "list", label)?;
         Ok(output.text().lines().map(str::to_owned).collect())
@@ -109,27 +142,48 @@ impl Engine for Cli {
         self.dialect.name
     }
 
+    fn runtime(&self) -> Option<&str> {
+        self.settings.runtime.as_deref()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.dialect.capabilities
     }
 
     fn probe(&self) -> Result<EngineInfo, EngineError> {
-        let output = self.command(&["info", "--format", "{{json .}}"]).output()?;
+        let mut command = self.command(&["info", "--format", "{{json .}}"]);
+        if let Runtimes::Refused(_) = self.dialect.runtimes {
+            command = command.args(self.with_runtime());
+        }
+        let output = command.output()?;
         let unreachable = |detail| EngineError::Unreachable {
             engine: self.dialect.name,
             detail,
+            variable: self.dialect.variable,
         };
-        match self.json(&output) {
-            Ok(value) => (self.dialect.info)(&value).map_err(|reason| {
-                if output.status.success() {
-                    self.unreadable(&output, reason)
-                } else {
-                    unreachable(reason)
-                }
-            }),
-            Err(_) if !output.status.success() => Err(unreachable(output.complaint())),
-            Err(error) => Err(error),
+        let value = match self.json(&output) {
+            Ok(value) => value,
+            Err(_) if !output.status.success() => {
+                let complaint = output.complaint();
+                return Err(self
+                    .no_runtime(&complaint)
+                    .unwrap_or(unreachable(complaint)));
+            }
+            Err(error) => return Err(error),
+        };
+        let info = (self.dialect.info)(&value).map_err(|reason| {
+            if output.status.success() {
+                self.unreadable(&output, reason)
+            } else {
+                unreachable(reason)
+            }
+        })?;
+        if let (Some(runtime), Runtimes::Listed(judge)) =
+            (&self.settings.runtime, &self.dialect.runtimes)
+        {
+            judge(&value, runtime).map_err(|reason| EngineError::Runtime { reason })?;
         }
+        Ok(info)
     }
 
     fn load(&self, archive: Input) -> Result<Vec<String>, EngineError> {
@@ -180,7 +234,8 @@ impl Engine for Cli {
     fn run_detached(&self, spec: &RunSpec) -> Result<(), EngineError> {
         let command = self
             .command(&["run", "--detach"])
-            .args(run_args(spec))
+            .args(self.with_runtime())
+            .args(run_args(spec, self.dialect.alias))
             .timeout(RUN_TIMEOUT);
         self.must(command, "run", &spec.image).map(drop)
     }
@@ -191,7 +246,8 @@ impl Engine for Cli {
             command = command.arg("--interactive");
         }
         let output = command
-            .args(run_args(spec))
+            .args(self.with_runtime())
+            .args(run_args(spec, self.dialect.alias))
             .input(input)
             .timeout(RUN_TIMEOUT)
             .output()?;
@@ -219,6 +275,10 @@ impl Engine for Cli {
             .input(input)
             .timeout(limit)
             .output()?)
+    }
+
+    fn enter(&self, container: &str) -> String {
+        format!("{} exec -it {container} sh", self.dialect.name)
     }
 
     fn logs(&self, container: &str) -> Result<String, EngineError> {
@@ -299,6 +359,7 @@ impl Engine for Cli {
 
 #[cfg(test)]
 mod tests {
+    use super::super::CgroupNamespaces;
     use super::*;
 
     #[test]
@@ -306,15 +367,20 @@ mod tests {
         static NONE: Dialect = Dialect {
             name: "dindimg-no-engine",
             install: "an engine",
+            variable: "NONE",
+            alias: "--network-alias",
             capabilities: Capabilities {
                 privileged: true,
                 networks: true,
                 volumes: true,
                 restart: true,
                 foreground: true,
-                cgroup_namespaces: (0, 0),
+                images: true,
+                memory: (0, 0),
+                cgroup_namespaces: CgroupNamespaces::Chosen(0, 0),
             },
             info: |_| Err(String::new()),
+            runtimes: Runtimes::Unsaid,
         };
         let error = Cli::new(&NONE, Settings::default()).probe();
         assert_eq!(

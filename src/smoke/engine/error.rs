@@ -18,13 +18,21 @@ pub enum EngineError {
     Process(#[from] ProcessError),
     /// The client runs but its service does not answer.
     #[error(
-        "{engine} does not answer: {detail}; start it, or point its client at a running one (DOCKER_HOST, CONTAINER_HOST)"
+        "{engine} does not answer: {detail}; start it, or point its client at a running one ({variable})"
     )]
     Unreachable {
         /// The engine's name.
         engine: &'static str,
         /// What the client said.
         detail: String,
+        /// The variable that tells its client where it is.
+        variable: &'static str,
+    },
+    /// The engine has no such OCI runtime.
+    #[error("{reason}")]
+    Runtime {
+        /// What it has instead, or from when on it can.
+        reason: String,
     },
     /// The engine cannot give the privileges the image needs.
     #[error(
@@ -33,6 +41,16 @@ pub enum EngineError {
     Unprivileged {
         /// The engine's name.
         engine: &'static str,
+        /// What the engine said.
+        detail: String,
+    },
+    /// The OCI runtime that was asked for cannot run the image.
+    #[error("{engine} cannot run a privileged container with the runtime `{runtime}`: {detail}")]
+    RuntimeFailed {
+        /// The engine's name.
+        engine: &'static str,
+        /// The runtime.
+        runtime: String,
         /// What the engine said.
         detail: String,
     },
@@ -47,6 +65,14 @@ pub enum EngineError {
         subject: String,
         /// What the engine said.
         detail: String,
+    },
+    /// The engine has nothing of the kind.
+    #[error("{engine} gives {lack}")]
+    Lacks {
+        /// The engine's name.
+        engine: &'static str,
+        /// What it does not give.
+        lack: &'static str,
     },
     /// The engine's answer is not in the form expected of it.
     #[error("the answer of `{command}` is not what {engine} prints: {reason}")]

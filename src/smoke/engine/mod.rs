@@ -4,9 +4,14 @@
 //! Docker's share one implementation and differ only in a table.
 
 mod cli;
+mod cluster;
 mod docker;
 mod error;
+mod kubernetes;
+mod nerdctl;
+mod pod;
 mod podman;
+mod podman_kube;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +19,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::process::{Input, Interrupt, Output};
+use crate::recipe::CgroupNamespace;
 
 pub use error::EngineError;
+pub(super) use words::release;
 
 /// Everything an engine has to be able to do. Names are the user's words of `docker --help`.
 ///
@@ -25,6 +32,9 @@ pub trait Engine: Send + Sync {
     /// The word for `--engine` and `--load`.
     fn name(&self) -> &'static str;
 
+    /// The OCI runtime that it was told to use, or none for its own choice.
+    fn runtime(&self) -> Option<&str>;
+
     /// What this engine can be asked for.
     fn capabilities(&self) -> Capabilities;
 
@@ -32,7 +42,8 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// [`EngineError::Process`] when the program is missing, [`EngineError::Unreachable`] when its
-    /// service does not answer.
+    /// service does not answer, [`EngineError::Runtime`] when it does not know the OCI runtime that
+    /// [`Settings::runtime`] names.
     fn probe(&self) -> Result<EngineInfo, EngineError>;
 
     /// Loads a docker-archive and returns the names (or, untagged, the ids) of its images.
@@ -47,7 +58,8 @@ pub trait Engine: Send + Sync {
     /// When the engine answers in a form that is not understood.
     fn image(&self, reference: &str) -> Result<Option<Image>, EngineError>;
 
-    /// Ids of every image in the engine's store, `sha256:…`.
+    /// Every image in the engine's store, `sha256:…`: its [`Image::id`] or its [`Image::digest`],
+    /// whichever the engine lists.
     ///
     /// # Errors
     /// When the engine cannot be asked.
@@ -89,6 +101,9 @@ pub trait Engine: Send + Sync {
         input: Input,
         limit: Duration,
     ) -> Result<Output, EngineError>;
+
+    /// The command line by which a user enters a running container.
+    fn enter(&self, container: &str) -> String;
 
     /// Everything a container has written so far, both streams.
     ///
@@ -160,8 +175,27 @@ pub struct Capabilities {
     pub restart: bool,
     /// Running a container to its end with its input, output and exit code.
     pub foreground: bool,
-    /// The release, major and minor, from which on `run --cgroupns` exists.
-    pub cgroup_namespaces: (u32, u32),
+    /// A store that images are loaded into and looked up in. Without one it pulls what it is told
+    /// to run.
+    pub images: bool,
+    /// The release, major and minor, from which on a directory can lie in memory.
+    pub memory: (u32, u32),
+    /// Who chooses the control group namespace.
+    pub cgroup_namespaces: CgroupNamespaces,
+}
+
+/// Who chooses the control group namespace of a privileged container.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CgroupNamespaces {
+    /// Who runs it, from this release on, major and minor: `run --cgroupns`.
+    Chosen(u32, u32),
+    /// The engine, by the version of the host's control groups.
+    Given {
+        /// On version 1, hybrid included.
+        v1: CgroupNamespace,
+        /// On version 2.
+        v2: CgroupNamespace,
+    },
 }
 
 /// What a check asks of an engine beyond starting a container in the background.
@@ -201,6 +235,9 @@ impl Capabilities {
     }
 }
 
+/// What stands for a fact that an engine does not tell.
+pub const UNSAID: &str = "unsaid";
+
 /// Who an engine is and what it runs on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EngineInfo {
@@ -208,11 +245,11 @@ pub struct EngineInfo {
     pub version: String,
     /// Kernel release of the host that runs the containers, which may be a remote one.
     pub kernel: String,
-    /// cgroup layout as the engine sees it: `v1` (hybrid included) or `v2`.
+    /// cgroup layout as the engine sees it: `v1` (hybrid included) or `v2`; or [`UNSAID`].
     pub cgroup: String,
     /// Architecture of that host in OCI's words: `amd64`, `arm64`.
     pub architecture: String,
-    /// The storage driver below containers: `overlay2`, `overlay`, `vfs`.
+    /// The storage driver below containers: `overlay2`, `overlay`, `vfs`; or [`UNSAID`].
     pub storage: String,
     /// Processors of that host, where the engine says.
     pub cpus: Option<u32>,
@@ -261,6 +298,8 @@ pub struct RunSpec {
     pub privileged: bool,
     /// Whether its root file system is mounted read-only.
     pub read_only: bool,
+    /// Seconds between the stop signal and killing, for engines that are told so at the start.
+    pub stop_timeout: Option<u32>,
     /// The control group namespace: `private` or `host`; the engine's default otherwise.
     pub cgroup_namespace: Option<String>,
     /// Bytes of memory it may use, swap included; no limit otherwise.
@@ -306,22 +345,39 @@ pub struct Settings {
     pub env: BTreeMap<String, String>,
     /// Ends running commands early.
     pub interrupt: Interrupt,
+    /// The OCI runtime that containers run with, by the name that the engine knows it by; the
+    /// engine's default otherwise.
+    pub runtime: Option<String>,
 }
 
 /// An engine that can be chosen by name.
 pub struct Entry {
-    /// The word for `--engine` and `--load`.
+    /// The word for `--engine`, and for `--load` where it loads.
     pub name: &'static str,
+    /// Whether it has a store of its own that images are loaded into.
+    pub loads: bool,
     /// Makes the engine; nothing is run yet.
     pub open: fn(Settings) -> Box<dyn Engine>,
 }
 
 /// Every engine, in the order help shows them.
-pub const ENGINES: &[Entry] = &[docker::ENTRY, podman::ENTRY];
+pub const ENGINES: &[Entry] = &[
+    docker::ENTRY,
+    podman::ENTRY,
+    nerdctl::ENTRY,
+    podman_kube::ENTRY,
+    kubernetes::ENTRY,
+];
 
-/// The names of the engines, for `--engine` and `--load`.
+/// The names of the engines, for `--engine`.
 pub fn names() -> Vec<&'static str> {
     ENGINES.iter().map(|entry| entry.name).collect()
+}
+
+/// The names of the engines that images are loaded into, for `--load`.
+pub fn stores() -> Vec<&'static str> {
+    let entries = ENGINES.iter().filter(|entry| entry.loads);
+    entries.map(|entry| entry.name).collect()
 }
 
 /// The engine called `name`; nothing is run yet.

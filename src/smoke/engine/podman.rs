@@ -2,27 +2,33 @@
 
 use serde_json::Value;
 
-use super::cli::{Cli, Dialect};
+use super::cli::{Cli, Dialect, Runtimes};
 use super::words::{architecture, count, text_at};
-use super::{Capabilities, EngineInfo, Entry};
+use super::{Capabilities, CgroupNamespaces, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "podman",
+    loads: true,
     open: |settings| Box::new(Cli::new(&DIALECT, settings)),
 };
 
-static DIALECT: Dialect = Dialect {
+pub(super) static DIALECT: Dialect = Dialect {
     name: "podman",
     install: "Podman (Debian: apt-get install podman)",
+    variable: "CONTAINER_HOST",
+    alias: "--network-alias",
     capabilities: Capabilities {
         privileged: true,
         networks: true,
         volumes: true,
         restart: true,
         foreground: true,
-        cgroup_namespaces: (2, 0),
+        images: true,
+        memory: (0, 0),
+        cgroup_namespaces: CgroupNamespaces::Chosen(2, 0),
     },
     info,
+    runtimes: Runtimes::Refused("OCI runtime"),
 };
 
 /// Reads `podman info --format '{{json .}}'`.

@@ -22,8 +22,9 @@ pub(super) fn count(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|count| u32::try_from(count).ok())
 }
 
-/// The options of `run`, the image and its arguments.
-pub(super) fn run_args(spec: &RunSpec) -> Vec<String> {
+/// The options of `run`, the image and its arguments. `alias_option` gives a container another name
+/// on its network.
+pub(super) fn run_args(spec: &RunSpec, alias_option: &str) -> Vec<String> {
     let mut args = vec![format!("--name={}", spec.name)];
     args.push(format!("--label={}", spec.label));
     if spec.privileged {
@@ -61,7 +62,7 @@ pub(super) fn run_args(spec: &RunSpec) -> Vec<String> {
     args.extend(
         spec.aliases
             .iter()
-            .map(|alias| format!("--network-alias={alias}")),
+            .map(|alias| format!("{alias_option}={alias}")),
     );
     args.extend(
         spec.hosts
@@ -99,6 +100,15 @@ pub(super) fn loaded_names(text: &str) -> Vec<String> {
 /// An image id in one form: Podman leaves the algorithm out in some answers.
 pub(super) fn with_algorithm(id: &str) -> String {
     format!("sha256:{}", id.trim_start_matches("sha256:"))
+}
+
+/// Major and minor of a version; what is no number counts as 0, a leading `v` for nothing.
+pub(crate) fn release(version: &str) -> (u32, u32) {
+    let mut parts = version
+        .trim_start_matches('v')
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 /// An architecture in OCI's words, of the kernel's (`uname -m`) or of OCI's.
@@ -163,6 +173,7 @@ mod tests {
             label: "k=v".into(),
             privileged: true,
             read_only: true,
+            stop_timeout: Some(10),
             cgroup_namespace: Some("host".into()),
             memory: Some(300 << 20),
             tmpfs: vec!["/run".into()],
@@ -180,7 +191,7 @@ mod tests {
             entrypoint: Some("sh".into()),
             args: vec!["-c".into(), "exit 7".into()],
         };
-        insta::assert_snapshot!(run_args(&spec).join("\n"), @r"
+        insta::assert_snapshot!(run_args(&spec, "--network-alias").join("\n"), @r"
         --name=n
         --label=k=v
         --privileged
@@ -252,5 +263,13 @@ mod tests {
         ] {
             assert_eq!(architecture(name), oci);
         }
+    }
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        assert!(release("4.3.1") < release("20.10.0+dfsg1"));
+        assert!(release("28.0.0-rc.1") > release("20.10"));
+        assert_eq!(release("v1.7.24"), (1, 7));
+        assert_eq!(release("dev"), (0, 0));
     }
 }

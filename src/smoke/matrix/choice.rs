@@ -8,6 +8,7 @@ use crate::recipe::{
 };
 
 use super::cell::{Axis, Cell};
+use super::runnable::namespaces;
 
 /// The iptables backends of a matrix.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -127,18 +128,29 @@ impl Choice {
         };
         let base = Cell {
             engine,
-            cgroup,
+            cgroup: self.cgroups(engine, cgroup)[0],
             storage,
             iptables,
             mode,
         };
         let varied = [base]
             .into_iter()
-            .chain(self.cgroup.iter().map(|&cgroup| Cell { cgroup, ..base }))
+            .chain(
+                self.varied(engine)
+                    .iter()
+                    .map(|&cgroup| Cell { cgroup, ..base }),
+            )
             .chain(self.storage.iter().map(|&storage| Cell { storage, ..base }))
             .chain(backends.iter().map(|&iptables| Cell { iptables, ..base }))
             .chain(self.mode.iter().map(|&mode| Cell { mode, ..base }))
-            .chain(self.engines.iter().map(|&engine| Cell { engine, ..base }))
+            .chain(self.engines.iter().flat_map(|&engine| {
+                let cgroups = self.cgroups(engine, cgroup).into_iter();
+                cgroups.map(move |cgroup| Cell {
+                    engine,
+                    cgroup,
+                    ..base
+                })
+            }))
             .filter(|cell| !self.exclude.iter().any(|partial| cell.has(partial)));
         let included = self
             .include
@@ -146,6 +158,28 @@ impl Choice {
             .map(|partial| base.with(partial))
             .filter(|cell| self.admits(cell, &backends));
         unique(varied.chain(included))
+    }
+
+    /// The namespaces that are varied on the first engine: on one that lets nobody choose only
+    /// those that are asked for by name, to be told why not.
+    fn varied(&self, engine: SmokeEngine) -> &[CgroupNamespace] {
+        match namespaces(engine) {
+            Some(_) if !self.bound.contains(&Axis::Cgroup) => &[],
+            _ => &self.cgroup,
+        }
+    }
+
+    /// The namespaces of an engine's cells of defaults: the usual one, or all that an engine gives
+    /// which lets nobody choose, since only one of them can run on a host.
+    fn cgroups(&self, engine: SmokeEngine, usual: CgroupNamespace) -> Vec<CgroupNamespace> {
+        let Some(given) = namespaces(engine) else {
+            return vec![usual];
+        };
+        let admitted = |cgroup: &CgroupNamespace| {
+            !self.bound.contains(&Axis::Cgroup) || self.cgroup.contains(cgroup)
+        };
+        let kept: Vec<_> = given.iter().copied().filter(admitted).collect();
+        if kept.is_empty() { vec![usual] } else { kept }
     }
 
     fn backends(&self, own: IptablesBackend) -> Vec<IptablesBackend> {
@@ -196,7 +230,7 @@ mod tests {
 
     fn whole() -> Smoke {
         Smoke {
-            engines: SmokeEngine::ALL.to_vec(),
+            engines: vec![SmokeEngine::Docker, SmokeEngine::Podman],
             cgroup: vec![CgroupNamespace::Private, CgroupNamespace::Host],
             storage: SmokeStorage::ALL.to_vec(),
             iptables: None,
@@ -260,6 +294,27 @@ mod tests {
             ]
         );
         assert_eq!(choice.engines(), [SmokeEngine::Podman]);
+    }
+
+    #[test]
+    fn an_engine_that_chooses_the_namespace_has_a_cell_for_each_that_it_can_give() {
+        let mut choice = Choice::of_image();
+        let engines = ["docker", "podman-kube", "kubernetes"];
+        choice.set(Axis::Engine, &engines).expect("engines");
+        assert_eq!(
+            names(&choice),
+            [
+                "docker.private.volume.legacy.daemon",
+                "podman-kube.private.volume.legacy.daemon",
+                "podman-kube.host.volume.legacy.daemon",
+                "kubernetes.host.volume.legacy.daemon",
+            ]
+        );
+        choice.set(Axis::Engine, &["kubernetes"]).expect("engine");
+        assert_eq!(names(&choice), ["kubernetes.host.volume.legacy.daemon"]);
+        // What is asked for by name is there, and is said to be unproven.
+        choice.set(Axis::Cgroup, &["private"]).expect("a namespace");
+        assert_eq!(names(&choice), ["kubernetes.private.volume.legacy.daemon"]);
     }
 
     #[test]

@@ -19,4 +19,6 @@ pub use cell::{Axis, Cell};
 pub use choice::Choice;
 pub use fanout::{Fanout, Form, facts};
 pub use runnable::Needs;
-pub(super) use runnable::{unable, why_not};
+#[cfg(test)]
+pub(super) use runnable::namespaces;
+pub(super) use runnable::{out_of_reach, unable, why_not};

@@ -1,9 +1,9 @@
 //! Whether a cell can run on an engine, and if not, why.
 
 use crate::guest::Contract;
-use crate::recipe::SmokeStorage;
+use crate::recipe::{CgroupNamespace, SmokeEngine, SmokeStorage};
 
-use super::super::engine::{Capabilities, EngineInfo};
+use super::super::engine::{Capabilities, CgroupNamespaces, EngineInfo, UNSAID, release};
 use super::cell::Cell;
 
 /// What an image needs of the engine that runs it.
@@ -15,12 +15,15 @@ pub struct Needs {
     pub read_only: bool,
     /// Its architecture in OCI's words, where it is known.
     pub architecture: Option<String>,
+    /// It is handed over, and in no registry that the engine could pull it from.
+    pub handed_over: bool,
 }
 
 impl Needs {
     /// What an image says of itself.
-    pub fn of(contract: &Contract, architecture: Option<String>) -> Self {
+    pub fn of(contract: &Contract, architecture: Option<String>, handed_over: bool) -> Self {
         Self {
+            handed_over,
             privileged: contract.privileges.privileged,
             read_only: contract.read_only,
             architecture,
@@ -35,11 +38,17 @@ pub(crate) fn unable(
     info: &EngineInfo,
     needs: &Needs,
 ) -> Option<String> {
+    if needs.handed_over
+        && let Some(reason) = out_of_reach(engine, capabilities)
+    {
+        return Some(reason);
+    }
     if needs.privileged && !capabilities.privileged {
         return Some(format!("{engine} gives no privileged containers"));
     }
     if let Some(architecture) = &needs.architecture
         && *architecture != info.architecture
+        && info.architecture != UNSAID
     {
         return Some(format!(
             "the image is for {architecture}, {engine} runs on {}",
@@ -47,6 +56,24 @@ pub(crate) fn unable(
         ));
     }
     None
+}
+
+/// Why an engine cannot run an image that is in no registry, or nothing.
+pub(crate) fn out_of_reach(engine: &str, capabilities: &Capabilities) -> Option<String> {
+    (!capabilities.images).then(|| {
+        format!("{engine} pulls what it runs: push the image first, and name it by its reference in place of the recipe or archive")
+    })
+}
+
+/// The control group namespaces that a privileged container can have on an engine that does not
+/// let the user choose; nothing for one that does. This is what is known of the engine before it is
+/// asked; a test compares it with what the engine says.
+pub(crate) fn namespaces(engine: SmokeEngine) -> Option<&'static [CgroupNamespace]> {
+    match engine {
+        SmokeEngine::Docker | SmokeEngine::Podman | SmokeEngine::Nerdctl => None,
+        SmokeEngine::PodmanKube => Some(&[CgroupNamespace::Private, CgroupNamespace::Host]),
+        SmokeEngine::Kubernetes => Some(&[CgroupNamespace::Host]),
+    }
 }
 
 /// Why a cell cannot run on its engine, or nothing.
@@ -60,11 +87,28 @@ pub(crate) fn why_not(
     if let Some(reason) = unable(engine.word(), capabilities, info, needs) {
         return Some(reason);
     }
-    let since = capabilities.cgroup_namespaces;
-    if release(&info.version) < since {
+    match capabilities.cgroup_namespaces {
+        CgroupNamespaces::Chosen(major, minor) if release(&info.version) < (major, minor) => {
+            return Some(format!(
+                "{engine} {} cannot choose the control group namespace; {engine} {major}.{minor} and later can",
+                info.version
+            ));
+        }
+        CgroupNamespaces::Chosen(..) => {}
+        CgroupNamespaces::Given { v1, v2 } => {
+            let given = if info.cgroup == "v2" { v2 } else { v1 };
+            if cell.cgroup != given {
+                return Some(format!(
+                    "{engine} cannot choose the control group namespace; privileged containers have the namespace `{given}` here"
+                ));
+            }
+        }
+    }
+    let (major, minor) = capabilities.memory;
+    if cell.storage == SmokeStorage::Tmpfs && release(&info.version) < (major, minor) {
         return Some(format!(
-            "{engine} {} cannot choose the control group namespace; {engine} {}.{} and later can",
-            info.version, since.0, since.1
+            "{engine} {} puts directories in memory on disk; {major}.{minor} and later does not",
+            info.version
         ));
     }
     if cell.storage == SmokeStorage::Loop {
@@ -74,6 +118,9 @@ pub(crate) fn why_not(
                     .to_owned(),
             );
         }
+        if info.storage == UNSAID {
+            return Some(format!("{engine} does not say what its containers lie on"));
+        }
         if !info.storage.starts_with("overlay") {
             return Some(format!(
                 "the containers of {engine} lie on {}, which is no overlay",
@@ -82,14 +129,6 @@ pub(crate) fn why_not(
         }
     }
     None
-}
-
-/// Major and minor of a version; what is no number counts as 0.
-fn release(version: &str) -> (u32, u32) {
-    let mut parts = version
-        .split(|c: char| !c.is_ascii_digit())
-        .map(|part| part.parse().unwrap_or(0));
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -107,7 +146,9 @@ mod tests {
             volumes: true,
             restart: true,
             foreground: true,
-            cgroup_namespaces: (20, 10),
+            images: true,
+            memory: (0, 0),
+            cgroup_namespaces: CgroupNamespaces::Chosen(20, 10),
         };
         let mut info = EngineInfo {
             version: "20.10.24+dfsg1".to_owned(),
@@ -122,6 +163,7 @@ mod tests {
             privileged: true,
             read_only: false,
             architecture: Some("amd64".to_owned()),
+            handed_over: true,
         };
         change(&mut capabilities, &mut info, &mut needs);
         why_not(&cell, &capabilities, &info, &needs).unwrap_or_default()
@@ -152,6 +194,52 @@ mod tests {
     }
 
     #[test]
+    fn what_an_engine_decides_by_itself_is_in_the_way_of_the_other_value() {
+        let given = |capabilities: &mut Capabilities| {
+            capabilities.cgroup_namespaces = CgroupNamespaces::Given {
+                v1: CgroupNamespace::Host,
+                v2: CgroupNamespace::Private,
+            };
+        };
+        let host = "podman-kube.host.volume.nft.daemon";
+        assert_eq!(judge(host, |capabilities, _, _| given(capabilities)), "");
+        assert_eq!(
+            judge(host, |capabilities, info, _| {
+                given(capabilities);
+                info.cgroup = "v2".to_owned();
+            }),
+            "podman-kube cannot choose the control group namespace; privileged containers have the namespace `private` here"
+        );
+        let memory = "podman-kube.host.tmpfs.nft.daemon";
+        assert_eq!(
+            judge(memory, |capabilities, info, _| {
+                given(capabilities);
+                capabilities.memory = (5, 0);
+                info.version = "4.3.1".to_owned();
+            }),
+            "podman-kube 4.3.1 puts directories in memory on disk; 5.0 and later does not"
+        );
+    }
+
+    #[test]
+    fn an_engine_without_a_store_wants_an_image_in_a_registry() {
+        let cell = "kubernetes.host.volume.nft.daemon";
+        let said = judge(cell, |capabilities, _, _| capabilities.images = false);
+        assert!(
+            said.starts_with("kubernetes pulls what it runs: push"),
+            "{said}"
+        );
+        let pushed = judge(cell, |capabilities, info, needs| {
+            capabilities.images = false;
+            needs.handed_over = false;
+            info.architecture = UNSAID.to_owned();
+        });
+        assert_eq!(pushed, "");
+        let loops = judge(LOOP, |_, info, _| info.storage = UNSAID.to_owned());
+        assert_eq!(loops, "docker does not say what its containers lie on");
+    }
+
+    #[test]
     fn what_the_cell_does_not_need_is_not_in_its_way() {
         let volume = "docker.host.volume.nft.command";
         assert_eq!(
@@ -169,12 +257,5 @@ mod tests {
             }),
             ""
         );
-    }
-
-    #[test]
-    fn releases_are_compared_as_numbers() {
-        assert!(release("4.3.1") < release("20.10.0+dfsg1"));
-        assert!(release("28.0.0-rc.1") > release("20.10"));
-        assert_eq!(release("dev"), (0, 0));
     }
 }

@@ -32,6 +32,9 @@ impl SmokeReport {
         if let Some(version) = &cell.engine.version {
             suite.add_property(("engine.version", version.as_str()));
         }
+        if let Some(runtime) = &cell.engine.runtime {
+            suite.add_property(("engine.runtime", runtime.as_str()));
+        }
         if let Some(host) = &cell.host {
             suite.add_property(("host.kernel", host.kernel.as_str()));
             suite.add_property(("host.cgroup", host.cgroup.as_str()));

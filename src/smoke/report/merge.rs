@@ -93,10 +93,7 @@ impl SmokeReport {
         };
         for cell in reports.into_iter().flat_map(|report| report.cells) {
             let unproven = cell.verdict == Verdict::Unproven;
-            let same = merged
-                .cells
-                .iter()
-                .position(|known| known.name == cell.name);
+            let same = merged.cells.iter().position(|known| known.is_of(&cell));
             match same {
                 Some(at) if merged.cells[at].verdict == Verdict::Unproven => {
                     if !unproven {

@@ -8,6 +8,8 @@ mod merge;
 mod statement;
 mod write;
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -90,11 +92,14 @@ pub struct Evidence {
 /// The engine of a cell.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EngineFacts {
-    /// `docker` or `podman`.
+    /// The word of `--engine`.
     pub name: String,
     /// Its version; absent when it did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The OCI runtime that it was told to use; absent when the choice was its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
 }
 
 /// The host of a cell.
@@ -187,6 +192,7 @@ impl CellResult {
             engine: EngineFacts {
                 name: engine,
                 version: None,
+                runtime: None,
             },
             cgroup,
             storage,
@@ -201,12 +207,14 @@ impl CellResult {
         }
     }
 
+    /// Whether another result is of the same cell, run with the same runtime.
+    fn is_of(&self, other: &Self) -> bool {
+        self.name == other.name && self.engine.runtime == other.engine.runtime
+    }
+
     /// Where it ran: `docker 20.10.24, 6.1.0, v2`.
     fn place(&self) -> String {
-        let mut text = self.engine.name.clone();
-        if let Some(version) = &self.engine.version {
-            text.push_str(&format!(" {version}"));
-        }
+        let mut text = self.engine.to_string();
         if let Some(host) = &self.host {
             text.push_str(&format!(", {}, {}", host.kernel, host.cgroup));
         }
@@ -216,6 +224,20 @@ impl CellResult {
     /// The checks that did not hold because of something of their own.
     pub fn faults(&self) -> impl Iterator<Item = &CheckResult> {
         self.checks.iter().filter(|check| check.is_fault())
+    }
+}
+
+impl fmt::Display for EngineFacts {
+    /// `docker 20.10.24 with crun`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(version) = &self.version {
+            write!(f, " {version}")?;
+        }
+        if let Some(runtime) = &self.runtime {
+            write!(f, " with {runtime}")?;
+        }
+        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::images::built_image;
 use crate::product::{Run, command, kept, recipe};
 
 /// The cell of defaults of the shipped recipes.
-const DEFAULT: &str = "docker.private.volume.legacy.daemon";
+pub const DEFAULT: &str = "docker.private.volume.legacy.daemon";
 
 /// What the shipped recipes are proven in without a word on the command line.
 const CELLS: [&str; 7] = [
@@ -30,7 +30,7 @@ const CELLS: [&str; 7] = [
 ];
 
 /// An environment in which `docker` is the private one, and `podman` too or not there at all.
-fn environment(podman: bool) -> BTreeMap<String, String> {
+pub fn environment(podman: bool) -> BTreeMap<String, String> {
     let mut env = engines::docker().env();
     let docker = env["PATH"].split(':').next().expect("a path").to_owned();
     let path = if podman {
@@ -42,18 +42,18 @@ fn environment(podman: bool) -> BTreeMap<String, String> {
     env
 }
 
-fn dindimg(env: BTreeMap<String, String>) -> Command {
+pub fn dindimg(env: BTreeMap<String, String>) -> Command {
     let mut command = command(&kept("cache"));
     command.envs(env).arg("smoke");
     command
 }
 
-fn run<A: AsRef<OsStr>>(mut command: Command, arguments: &[A]) -> Run {
+pub fn run<A: AsRef<OsStr>>(mut command: Command, arguments: &[A]) -> Run {
     Run::of(command.args(arguments).output().expect("the binary runs"))
 }
 
 /// A matrix of the slim image of bookworm, resolved as every test resolves it.
-fn slim(env: BTreeMap<String, String>, arguments: &[&str]) -> Run {
+pub fn slim(env: BTreeMap<String, String>, arguments: &[&str]) -> Run {
     built_image("bookworm-slim");
     let mut command = dindimg(env);
     command.arg(recipe("bookworm")).args(["--variant", "slim"]);
@@ -435,6 +435,6 @@ fn an_interrupt_in_the_middle_leaves_nothing_behind() {
 
 /// The measured times belong to the test's output.
 #[allow(clippy::print_stdout)]
-fn print(text: &str) {
+pub fn print(text: &str) {
     println!("{text}");
 }

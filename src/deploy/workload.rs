@@ -1,0 +1,182 @@
+//! A container of an image in a pod of its own, as Kubernetes writes it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::template::render;
+
+/// A pod with one container.
+///
+/// Its arguments and variables are what the container gets, letter by letter: what Kubernetes would
+/// take for a reference to a variable is escaped
+/// (kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Workload {
+    /// Name of the pod.
+    pub name: String,
+    /// Labels of everything that is made.
+    pub labels: BTreeMap<String, String>,
+    /// Name of the container.
+    pub container: String,
+    /// The image's reference.
+    pub image: String,
+    /// Program and arguments instead of the image's entry point; the image's own when empty.
+    #[serde(serialize_with = "literals")]
+    pub command: Vec<String>,
+    /// Arguments instead of the image's; the image's own when empty.
+    #[serde(serialize_with = "literals")]
+    pub args: Vec<String>,
+    /// Environment on top of the image's.
+    #[serde(serialize_with = "literal_values")]
+    pub env: BTreeMap<String, String>,
+    /// Every privilege.
+    pub privileged: bool,
+    /// The root file system is mounted read-only.
+    pub read_only: bool,
+    /// Bytes of memory that it may use; no limit otherwise.
+    pub memory: Option<u64>,
+    /// The `RuntimeClass`, or none for the cluster's default.
+    pub runtime_class: Option<String>,
+    /// Seconds between the stop signal and killing.
+    pub grace: u32,
+    /// The program that says by its exit code whether the container is ready; none when empty.
+    pub ready: Vec<String>,
+    /// Directories that end with the pod.
+    pub directories: Vec<Directory>,
+}
+
+/// A directory that ends with its pod, an `emptyDir`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Directory {
+    /// What the pod calls it. Podman has one volume for all the pods of a name.
+    pub name: String,
+    /// Absolute path inside.
+    pub path: String,
+    /// Whether it lies in memory, instead of on the node's disk.
+    pub memory: bool,
+}
+
+/// A job of one pod, which is not tried a second time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Job {
+    /// The pod; the job has its name.
+    #[serde(flatten)]
+    pub workload: Workload,
+    /// Seconds after which the cluster ends it.
+    pub deadline: u32,
+    /// Seconds after its end in which the cluster keeps it.
+    pub keep: u32,
+}
+
+impl Workload {
+    /// The pod as YAML.
+    pub fn pod(&self) -> String {
+        render("pod", self)
+    }
+}
+
+impl Job {
+    /// The job as YAML.
+    pub fn yaml(&self) -> String {
+        render("job", self)
+    }
+}
+
+/// `$(NAME)` and `$$` have a meaning in arguments and values; a second dollar takes it away. Where
+/// neither stands nothing is changed, since Podman 4 takes variables as they are.
+fn literal(text: &str) -> String {
+    text.replace("$$", "$$$$").replace("$(", "$$(")
+}
+
+fn literals<S: serde::Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(texts.iter().map(|text| literal(text)))
+}
+
+fn literal_values<S: serde::Serializer>(
+    values: &BTreeMap<String, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(values.iter().map(|(name, value)| (name, literal(value))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload() -> Workload {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Workload {
+            name: "dindimg-x-daemon".to_owned(),
+            labels: BTreeMap::from([("io.dindimg.smoke".to_owned(), "0042".to_owned())]),
+            container: "dind".to_owned(),
+            image: "registry.example.com/ci/dind@sha256:00".to_owned(),
+            command: Vec::new(),
+            args: texts(&["sleep", "86400"]),
+            env: BTreeMap::from([("DIND_WAIT".to_owned(), "1".to_owned())]),
+            privileged: true,
+            read_only: false,
+            memory: Some(300 << 20),
+            runtime_class: Some("kata".to_owned()),
+            grace: 10,
+            ready: texts(&["dindctl", "ready"]),
+            directories: vec![
+                Directory {
+                    name: "x-0".to_owned(),
+                    path: "/var/lib/docker".to_owned(),
+                    memory: false,
+                },
+                Directory {
+                    name: "x-1".to_owned(),
+                    path: "/run".to_owned(),
+                    memory: true,
+                },
+            ],
+        }
+    }
+
+    #[test]
+    fn a_pod_has_every_part() {
+        insta::assert_snapshot!(workload().pod());
+    }
+
+    #[test]
+    fn a_job_is_its_pod_once() {
+        let workload = Workload {
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            memory: None,
+            runtime_class: None,
+            ready: Vec::new(),
+            directories: Vec::new(),
+            ..workload()
+        };
+        let job = Job {
+            workload,
+            deadline: 3600,
+            keep: 600,
+        };
+        insta::assert_snapshot!(job.yaml());
+    }
+
+    #[test]
+    fn a_value_is_the_text_that_it_is() {
+        let value = "a\"\nprivileged: true # $(HOME) \\ {{name}} é";
+        let pod = Workload {
+            env: BTreeMap::from([("A".to_owned(), value.to_owned())]),
+            args: vec!["- x".to_owned(), "${y} $$".to_owned()],
+            ..workload()
+        };
+        let pod = pod.pod();
+        let lines: Vec<&str> = pod.lines().map(str::trim_start).collect();
+        for line in [
+            r#"value: "a\"\nprivileged: true # $$(HOME) \\ {{name}} é""#,
+            r#"- "- x""#,
+            r#"- "${y} $$$$""#,
+        ] {
+            assert!(lines.contains(&line), "{line} is not in\n{pod}");
+        }
+    }
+}
