@@ -111,8 +111,10 @@ if [ -n "$daemon" ]; then
   kill -TERM "$daemon"
   wait "$daemon"
 fi
-# What `--network host` pins is a mount; the daemon leaves it.
-if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
+# What `--network host` pins is a mount, and so is Podman's storage; neither is taken away.
+for pinned in exec/netns/default data/overlay; do
+  if mountpoint -q "$dir/$pinned"; then umount "$dir/$pinned"; fi
+done
 rm -rf "$dir"
 "#;
 
