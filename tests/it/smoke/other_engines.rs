@@ -152,7 +152,8 @@ fn another_runtime_of_docker_holds_and_the_report_says_which() {
         let report = SmokeReport::parse(&said.good().stdout).expect("a report");
         assert_eq!(report.count(Verdict::Passed), 1, "{}", report.json());
         assert_eq!(report.cells[0].engine.runtime.as_deref(), Some("crun"));
-        assert_eq!(checks(&report).len(), dindimg::smoke::rules().count());
+        let unproven = |check: &CheckResult| check.outcome == Outcome::Unproven;
+        assert!(!checks(&report).iter().any(unproven), "{}", report.json());
         assert_eq!(leftovers(engines::docker()), "");
     });
 }
