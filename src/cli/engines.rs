@@ -23,6 +23,7 @@ pub(super) fn client() -> Result<engine::Settings> {
     Ok(engine::Settings {
         env: engine_environment(),
         interrupt,
+        ..engine::Settings::default()
     })
 }
 

@@ -16,7 +16,7 @@ use super::report::DigestOf;
 use super::session::Session;
 use crate::guest::{Contract, LABEL};
 use crate::process::Input;
-use crate::recipe::IptablesBackend;
+use crate::recipe::{IptablesBackend, SmokeHost};
 
 /// An engine of a run, and whether the image can be run on it.
 pub(super) struct Place<'a> {
@@ -70,17 +70,23 @@ impl<'a> Place<'a> {
             Ok(info) => info,
             Err(error) => return unable(None, error.into()),
         };
-        let mut site = Site::bring(engine, info.clone(), subject, previous)?;
+        let mut site = match Site::bring(engine, info.clone(), subject, previous) {
+            Err(error @ SmokeError::Engine(EngineError::Lab(_))) => {
+                return unable(Some(info), error);
+            }
+            site => site?,
+        };
+        let info = Some(site.info.clone());
         match site.try_out() {
             Ok(local) => {
                 site.local = local;
                 Ok(Self {
                     engine,
-                    info: Some(info),
+                    info,
                     site: Ok(site),
                 })
             }
-            Err(error) => unable(Some(info), error),
+            Err(error) => unable(info, error),
         }
     }
 }
@@ -115,6 +121,11 @@ impl<'a> Site<'a> {
             });
         }
         let needs = Needs::of(&contract, image.architecture.clone());
+        // A machine knows what it is when it runs.
+        let info = match engine.host() {
+            SmokeHost::Here => info,
+            _ => engine.probe()?,
+        };
         Ok(Self {
             engine,
             info,

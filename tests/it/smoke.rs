@@ -2,6 +2,7 @@
 
 mod broken;
 mod matrix;
+mod vm;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,6 +33,7 @@ fn client(private: &Engine) -> Options {
         client: Settings {
             env: private.env(),
             interrupt: Interrupt::new(),
+            ..Settings::default()
         },
         ..Options::default()
     }

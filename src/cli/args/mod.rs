@@ -104,7 +104,7 @@ pub(super) struct Build {
     #[arg(long, short, value_name = "KIND:PATH")]
     pub output: Vec<Target>,
     /// Load the image into a local engine
-    #[arg(long, value_name = "ENGINE", value_parser = engine_names())]
+    #[arg(long, value_name = "ENGINE", value_parser = store_names())]
     pub load: Vec<String>,
     /// Push to the repository, tags last
     #[arg(long)]
@@ -219,4 +219,8 @@ pub(super) enum CacheVerb {
 
 fn engine_names() -> clap::builder::PossibleValuesParser {
     crate::smoke::engine::names().into()
+}
+
+fn store_names() -> clap::builder::PossibleValuesParser {
+    crate::smoke::engine::stores().into()
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::smoke::matrix::{Axis, Choice};
-use crate::smoke::{self, Keep, Options, SmokeReport, Verdict};
+use crate::smoke::{self, Keep, Options, SmokeReport, Verdict, engine};
 
 use super::args::{Common, KeepWhen, Smoke, SmokeVerb};
 use super::context::Session;
@@ -49,7 +49,10 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
     // From here on an interruption is ours to clean up after.
     let options = Options {
         ready_timeout: Duration::from_secs(arguments.ready_timeout),
-        client: engines::client()?,
+        client: engine::Settings {
+            lab: Some(session.lab(common)),
+            ..engines::client()?
+        },
         only: arguments.check.clone(),
         parallel: arguments.parallel.map(NonZeroUsize::get),
         keep: match arguments.keep {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::super::bench::Bench;
 use super::super::engine::Feature;
 use super::{Check, Held, Ruling, has_daemon, rule, violated};
-use crate::recipe::SmokeStorage;
 
 pub(super) const CHECK: Check = Check {
     id: "kill",
@@ -37,7 +36,7 @@ fn run(bench: &Bench<'_>) -> Ruling {
             .map_err(|sentence| format!("after a kill: {sentence}"))
     );
     // Memory ends with the container: there is nothing to come back to.
-    if bench.cell.storage != SmokeStorage::Tmpfs && !bench.main.has_nested() {
+    if !bench.cell.storage.is_memory() && !bench.main.has_nested() {
         return violated("after a kill the nested image is gone");
     }
     Ok(Ok(Held {

@@ -7,13 +7,16 @@ mod cli;
 mod docker;
 mod error;
 mod podman;
+mod vm;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::lab::Supply;
 use crate::process::{Input, Interrupt, Output};
+use crate::recipe::{SmokeHost, SmokeStorage};
 
 pub use error::EngineError;
 
@@ -24,6 +27,27 @@ pub use error::EngineError;
 pub trait Engine: Send + Sync {
     /// The word for `--engine` and `--load`.
     fn name(&self) -> &'static str;
+
+    /// Where it is.
+    fn host(&self) -> SmokeHost {
+        SmokeHost::Here
+    }
+
+    /// Why it cannot give a container this storage, or be on this host; `None` when it can.
+    fn lacks(&self, storage: SmokeStorage, host: SmokeHost) -> Option<String> {
+        if host != SmokeHost::Here {
+            return Some(format!(
+                "only the engine vm has other hosts than `here`, {} has not",
+                self.name()
+            ));
+        }
+        storage.is_virtiofs().then(|| {
+            format!(
+                "only the engine vm shares directories by virtiofs, {} does not",
+                self.name()
+            )
+        })
+    }
 
     /// What this engine can be asked for.
     fn capabilities(&self) -> Capabilities;
@@ -269,7 +293,7 @@ pub struct RunSpec {
     pub tmpfs: Vec<String>,
     /// Environment on top of the image's.
     pub env: BTreeMap<String, String>,
-    /// Directories of the host, mounted writable at the same path.
+    /// Directories of the host, mounted writable: at the same path, or as `PATH:INSIDE`.
     pub binds: Vec<String>,
     /// Named volumes.
     pub volumes: Vec<Mount>,
@@ -306,22 +330,43 @@ pub struct Settings {
     pub env: BTreeMap<String, String>,
     /// Ends running commands early.
     pub interrupt: Interrupt,
+    /// Where the engine `vm` has its machines from.
+    pub lab: Option<Supply>,
+    /// Which machine the engine `vm` is.
+    pub host: Option<SmokeHost>,
+}
+
+impl Settings {
+    /// The same, on this host.
+    #[must_use]
+    pub fn at(&self, host: SmokeHost) -> Self {
+        Self {
+            host: Some(host),
+            ..self.clone()
+        }
+    }
 }
 
 /// An engine that can be chosen by name.
 pub struct Entry {
-    /// The word for `--engine` and `--load`.
+    /// The word for `--engine`.
     pub name: &'static str,
     /// Makes the engine; nothing is run yet.
     pub open: fn(Settings) -> Box<dyn Engine>,
 }
 
 /// Every engine, in the order help shows them.
-pub const ENGINES: &[Entry] = &[docker::ENTRY, podman::ENTRY];
+pub const ENGINES: &[Entry] = &[docker::ENTRY, podman::ENTRY, vm::ENTRY];
 
-/// The names of the engines, for `--engine` and `--load`.
+/// The names of the engines, for `--engine`.
 pub fn names() -> Vec<&'static str> {
     ENGINES.iter().map(|entry| entry.name).collect()
+}
+
+/// The names of the engines that keep images, for `--load`.
+pub fn stores() -> Vec<&'static str> {
+    let names = names().into_iter();
+    names.filter(|name| *name != vm::ENTRY.name).collect()
 }
 
 /// The engine called `name`; nothing is run yet.
