@@ -71,8 +71,8 @@ pub(super) struct Check {
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
 pub(super) const CHECKS: [Check; 25] = [
-    refusal::CHECK,
     ready::CHECK,
+    refusal::CHECK,
     engine_info::CHECK,
     group::CHECK,
     ca::CHECK,
