@@ -75,7 +75,7 @@ fn passed(cell: &CellResult) {
 fn checks_hold_on_virtiofs_without_attributes_and_with_the_next_kernel() {
     peers();
     in_turn(|| {
-        let checks = ["nested-run", "storage", "refusal"];
+        let checks = ["storage", "refusal"];
         let report = report("bookworm-slim", &VIRTIOFS, &checks);
         for (cell, name) in report.cells.iter().zip(VIRTIOFS) {
             assert_eq!(cell.name, name);
