@@ -19,6 +19,7 @@ pub mod family;
 pub mod fetch;
 pub mod guest;
 pub mod harden;
+pub mod lab;
 pub mod layer;
 pub mod lock;
 pub mod oci;

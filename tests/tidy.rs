@@ -15,6 +15,7 @@ const ROAD: &[(&str, u32)] = &[
     ("layer", 6),
     ("oci", 6),
     ("guest", 6),
+    ("lab", 6),
     ("harden", 6),
     ("resolve", 5),
     ("setup", 4),

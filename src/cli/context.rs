@@ -13,6 +13,7 @@ use crate::digest::{Digest, Hashing};
 use crate::epoch::Epoch;
 use crate::family::{self, Repository};
 use crate::fetch::{Cache, FetchError, FetchOptions, Fetcher};
+use crate::lab::Supply;
 use crate::layer::Compression;
 use crate::lock::{self, Encoding, Lock, LockError};
 use crate::progress::{Reporter, Stage};
@@ -42,17 +43,25 @@ impl Session {
         if ignore_derived {
             cache = cache.ignore_derived();
         }
-        let options = FetchOptions {
-            offline: common.offline,
-            ..FetchOptions::default()
-        };
-        let fetcher = Fetcher::new(Arc::new(cache), options, Arc::clone(&reporter));
+        let fetcher = Fetcher::new(Arc::new(cache), options(common), Arc::clone(&reporter));
         Ok(Self {
             settings,
             fetcher,
             reporter,
             now: now()?,
         })
+    }
+
+    /// Where machines come from: the same cache and mirrors.
+    pub fn lab(&self, common: &Common) -> Supply {
+        let cache = Arc::clone(self.fetcher.cache());
+        let reporter = Arc::clone(&self.reporter);
+        Supply {
+            fetcher: Arc::new(Fetcher::new(cache, options(common), Arc::clone(&reporter))),
+            mirrors: self.settings.mirrors.clone(),
+            now: self.now,
+            reporter,
+        }
     }
 
     /// The repositories of a recipe.
@@ -83,6 +92,13 @@ impl Session {
                 reporter: self.reporter.as_ref(),
             },
         )?)
+    }
+}
+
+fn options(common: &Common) -> FetchOptions {
+    FetchOptions {
+        offline: common.offline,
+        ..FetchOptions::default()
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn client(runtime: Option<String>) -> Result<engine::Settings> {
         env: engine_environment(),
         interrupt,
         runtime,
+        ..engine::Settings::default()
     })
 }
 

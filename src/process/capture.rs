@@ -89,6 +89,11 @@ impl Capture {
         )
     }
 
+    /// A copy of what is kept so far.
+    pub(super) fn so_far(&self) -> Vec<u8> {
+        lock(&self.kept).bytes.clone()
+    }
+
     /// The kept bytes, and whether there were more.
     pub(super) fn take(self) -> (Vec<u8>, bool) {
         let mut kept = std::mem::take(&mut *lock(&self.kept));

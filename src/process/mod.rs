@@ -3,8 +3,10 @@
 //! Everything this crate runs goes through [`Command`]: engines, credential helpers, signing hooks.
 //! A child leads its own process group, its output is read while it runs and kept up to a limit,
 //! and it is bounded in time: on a timeout or an [`Interrupt`] the whole group gets `SIGTERM` and,
-//! after a grace, `SIGKILL`. No shell is involved unless the caller names one.
+//! after a grace, `SIGKILL`. No shell is involved unless the caller names one. A [`Background`] runs
+//! beside this program for as long as its handle lives.
 
+mod background;
 mod capture;
 mod error;
 mod feed;
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+pub use background::Background;
 use capture::{Capture, Keep};
 pub use error::ProcessError;
 use feed::{BrokenInput, Feed, split_input};
@@ -343,12 +346,17 @@ fn watch(group: Pid, feed: &Feed, deadline: Instant, interrupt: &Interrupt) -> E
 fn ended(process: Pid) -> Receiver<()> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(process), options) {}
+        wait_for(process);
         // The receiver may have given up already.
         let _ = sender.send(());
     });
     receiver
+}
+
+/// Waits for the end of a child and leaves it unreaped.
+fn wait_for(process: Pid) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(process), options) {}
 }
 
 /// Ends a process group whose leader is not reaped yet. Errors mean that it has ended by itself.

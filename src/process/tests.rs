@@ -105,6 +105,47 @@ fn a_descendant_holding_the_pipes_does_not_hold_the_caller() {
 }
 
 #[test]
+fn a_background_program_is_spoken_with_and_goes_with_its_handle() {
+    let mut program = sh("sleep 60 & echo $!; read line; echo heard $line; sleep 60")
+        .start()
+        .expect("setpriv starts");
+    program.say("this");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !program.heard().contains("heard this") && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let heard = program.heard();
+    let (descendant, rest) = heard.split_once('\n').expect("a line");
+    assert_eq!(rest, "heard this\n");
+    assert!(program.runs());
+    drop(program);
+    // Init reaps it soon after.
+    let status = format!("/proc/{descendant}/status");
+    let ended = || {
+        let status = std::fs::read_to_string(&status).unwrap_or_default();
+        status.is_empty() || status.contains("State:\tZ")
+    };
+    while !ended() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(ended());
+}
+
+#[test]
+fn a_background_program_that_does_not_exist_ends_with_a_complaint() {
+    let mut program = Command::new("/dindimg-none").start().expect("setpriv");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while program.runs() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!program.runs());
+    while program.complaint().is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(program.complaint().contains("dindimg-none"));
+}
+
+#[test]
 fn limits_on_output_hold() {
     let error = sh("head -c 4096 /dev/zero")
         .stdout_limit(4095)

@@ -42,6 +42,6 @@ pub use values::{
 };
 pub use words::{
     CgroupNamespace, EnginePackage, HardeningLevel, InitKind, IptablesBackend, Ipv6, KeyKind,
-    ListenTcp, LogDriver, Profile, RunWait, SmokeEngine, SmokeMode, SmokeStorage, StorageDriver,
-    StorageFallback, Userland,
+    ListenTcp, LogDriver, Profile, RunWait, SmokeEngine, SmokeHost, SmokeMode, SmokeStorage,
+    StorageDriver, StorageFallback, Userland,
 };

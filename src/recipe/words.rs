@@ -214,6 +214,8 @@ vocabulary! {
         PodmanKube = "podman-kube",
         /// A cluster, by kubectl.
         Kubernetes = "kubernetes",
+        /// A virtual machine, whose Docker is the image's own.
+        Vm = "vm",
     }
 }
 
@@ -238,6 +240,56 @@ vocabulary! {
         Tmpfs = "tmpfs",
         /// The container's own root, an overlay, so that the guest ends on a loop file.
         Loop = "loop",
+        /// virtiofs with extended attributes, which can hold an overlay.
+        Virtiofs = "virtiofs",
+        /// virtiofs without them, as Kata Containers share it; the guest puts memory over it.
+        VirtiofsMemory = "virtiofs-memory",
+        /// The same, with a loop file on it.
+        VirtiofsLoop = "virtiofs-loop",
+        /// The same, with nothing to fall back to: the start has to be refused.
+        VirtiofsRefused = "virtiofs-refused",
+    }
+}
+
+impl SmokeStorage {
+    /// What every engine has.
+    pub const COMMON: &'static [Self] = &[Self::Volume, Self::Tmpfs, Self::Loop];
+
+    /// Whether it ends with the container.
+    pub fn is_memory(self) -> bool {
+        matches!(self, Self::Tmpfs | Self::VirtiofsMemory)
+    }
+
+    /// Whether it is a directory that a machine shares with its host.
+    pub fn is_virtiofs(self) -> bool {
+        !Self::COMMON.contains(&self)
+    }
+}
+
+vocabulary! {
+    /// The host of an engine: this one, or a machine with the kernel of a Debian suite and these
+    /// control groups.
+    SmokeHost, "a host" {
+        /// Where the engine is.
+        Here = "here",
+        /// Linux 6.1, version 2.
+        BookwormV2 = "bookworm-v2",
+        /// Linux 6.1, version 1.
+        BookwormV1 = "bookworm-v1",
+        /// Linux 6.1, version 1 and an empty version 2 beside it.
+        BookwormHybrid = "bookworm-hybrid",
+        /// Linux 6.12, version 2.
+        TrixieV2 = "trixie-v2",
+        /// Linux 6.12, version 1.
+        TrixieV1 = "trixie-v1",
+        /// Linux 6.12, version 1 and an empty version 2 beside it.
+        TrixieHybrid = "trixie-hybrid",
+        /// Linux 5.10, version 2.
+        BullseyeV2 = "bullseye-v2",
+        /// Linux 5.10, version 1.
+        BullseyeV1 = "bullseye-v1",
+        /// Linux 5.10, version 1 and an empty version 2 beside it.
+        BullseyeHybrid = "bullseye-hybrid",
     }
 }
 

@@ -22,20 +22,22 @@ pub struct Listed {
 pub fn list(cells: &[Cell], needs: &Needs, client: &Settings) -> Result<Vec<Listed>, SmokeError> {
     let mut seen = BTreeMap::new();
     for cell in cells {
-        if seen.contains_key(&cell.engine) {
+        let place = (cell.engine, cell.host);
+        if seen.contains_key(&place) {
             continue;
         }
-        let engine = engine::open(cell.engine.word(), client.clone())?;
+        let engine = engine::open(cell.engine.word(), client.at(cell.host))?;
         let answer = match engine.probe() {
-            Ok(info) => Ok((engine.capabilities(), info)),
+            Ok(info) => Ok((engine, info)),
             Err(error) if error.is_interrupt() => return Err(error.into()),
             Err(error) => Err(error.to_string()),
         };
-        seen.insert(cell.engine, answer);
+        seen.insert(place, answer);
     }
     let judged = cells.iter().filter_map(|cell| {
-        let reason = match seen.get(&cell.engine)? {
-            Ok((capabilities, info)) => why_not(cell, capabilities, info, needs),
+        let reason = match seen.get(&(cell.engine, cell.host))? {
+            Ok((engine, info)) => why_not(cell, &engine.capabilities(), info, needs)
+                .or_else(|| engine.lacks(cell.storage, cell.host)),
             Err(reason) => Some(reason.clone()),
         };
         Some(Listed {

@@ -45,10 +45,11 @@ pub(super) fn cell(
             checks.push(result);
         }
     }
-    if kept {
+    let daemon = session.name("daemon");
+    let enter = site.engine.enter(&daemon);
+    if let Some(enter) = enter.filter(|_| kept) {
         site.kept.store(true, Ordering::Relaxed);
-        let daemon = session.name("daemon");
-        reporter.note(Stage::Smoke, &session.keep(&daemon));
+        reporter.note(Stage::Smoke, &session.keep(&daemon, &enter));
     } else {
         for left in session.close() {
             reporter.warn(Stage::Smoke, &format!("could not clean up: {left}"));

@@ -30,7 +30,7 @@ pub fn run(
     let engines = choice
         .engines()
         .into_iter()
-        .map(|engine| engine::open(engine.word(), options.client.clone()))
+        .map(|(engine, host)| engine::open(engine.word(), options.client.at(host)))
         .collect::<Result<Vec<_>, _>>()?;
     let places = engines
         .iter()
@@ -75,7 +75,9 @@ fn all(
 ) -> Result<Vec<CellResult>, SmokeError> {
     let place = |cell: &Cell| {
         let mut places = places.iter();
-        places.find(|place| place.engine.name() == cell.engine.word())
+        places.find(|place| {
+            place.engine.name() == cell.engine.word() && place.engine.host() == cell.host
+        })
     };
     let jobs: Vec<(&Cell, &Place<'_>)> = cells
         .iter()
@@ -131,7 +133,8 @@ fn prove(
     reporter: &dyn Reporter,
 ) -> Result<CellResult, SmokeError> {
     let refusal = match &place.site {
-        Ok(site) => why_not(cell, &site.engine.capabilities(), &site.info, &site.needs),
+        Ok(site) => why_not(cell, &site.engine.capabilities(), &site.info, &site.needs)
+            .or_else(|| site.engine.lacks(cell.storage, cell.host)),
         Err(error) => Some(error.to_string()),
     };
     let name = cell.to_string();

@@ -64,13 +64,12 @@ impl<'a> Session<'a> {
         self.images.push(reference);
     }
 
-    /// Leaves everything, and says how to look into it and how to be rid of it.
-    pub(super) fn keep(mut self, container: &str) -> String {
+    /// Leaves everything, and says how to look into it by `enter` and how to be rid of it.
+    pub(super) fn keep(mut self, container: &str, enter: &str) -> String {
         self.closed = true;
         let engine = self.engine.name();
         format!(
-            "{container} is kept: `{}` enters it, `dindimg smoke clean --engine {engine}` removes it",
-            self.engine.enter(container)
+            "{container} is kept: `{enter}` enters it, `dindimg smoke clean --engine {engine}` removes it"
         )
     }
 

@@ -18,7 +18,7 @@ use super::report::DigestOf;
 use super::session::Session;
 use crate::guest::{Contract, LABEL};
 use crate::process::Input;
-use crate::recipe::IptablesBackend;
+use crate::recipe::{IptablesBackend, SmokeHost};
 
 /// Bound on the container that shows whether an engine can run any; it does nothing.
 const PROBE: Duration = Duration::from_secs(60);
@@ -84,17 +84,23 @@ impl<'a> Place<'a> {
         {
             return unable(Some(info), SmokeError::Unable { reason });
         }
-        let mut site = Site::bring(engine, info.clone(), subject, previous)?;
+        let mut site = match Site::bring(engine, info.clone(), subject, previous) {
+            Err(error @ SmokeError::Engine(EngineError::Lab(_))) => {
+                return unable(Some(info), error);
+            }
+            site => site?,
+        };
+        let info = Some(site.info.clone());
         match site.try_out() {
             Ok(local) => {
                 site.local = local;
                 Ok(Self {
                     engine,
-                    info: Some(info),
+                    info,
                     site: Ok(site),
                 })
             }
-            Err(error) => unable(Some(info), error),
+            Err(error) => unable(info, error),
         }
     }
 }
@@ -134,6 +140,11 @@ impl<'a> Site<'a> {
             });
         }
         let needs = Needs::of(&contract, image.architecture.clone(), false);
+        // A machine knows what it is when it runs.
+        let info = match engine.host() {
+            SmokeHost::Here => info,
+            _ => engine.probe()?,
+        };
         Ok(Self {
             engine,
             info,

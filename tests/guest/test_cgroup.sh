@@ -174,6 +174,24 @@ done
 cgroup_whole
 equals "$calls" "|umount /sys/fs/cgroup/cpu,cpuacct"
 
+it "v1, own namespace, but a controller the runtime does not know: that one goes, the rest is private"
+v1 / / /
+command mkdir -p "$dind_root/sys/fs/cgroup/cpu,cpuacct"
+: >"$dind_root/sys/fs/cgroup/cpu,cpuacct/release_agent"
+cgroup_whole
+equals "$calls[$cgroup_parent]" '|umount /sys/fs/cgroup/cpu,cpuacct[]'
+contains "$report_decisions" v1-private
+
+it "v1, the root of every hierarchy is left alone"
+v1 / / /
+for name in memory cpu,cpuacct systemd; do
+  command mkdir -p "$dind_root/sys/fs/cgroup/$name"
+  : >"$dind_root/sys/fs/cgroup/$name/release_agent"
+done
+cgroup_whole
+equals "$calls[$cgroup_parent]" '[]'
+contains "$report_decisions" v1-root
+
 it "v1, host's mounts in a private namespace: an own view of each"
 v1 /../.. / /
 cgroup_whole

@@ -20,6 +20,13 @@ on the first engine every other value runs once beside the defaults. [smoke] of 
 --axis say which values there are; --cell runs single cells, of any values. An image without a recipe runs
 in the cell of defaults.
 
+The engine vm is a virtual machine with a Debian kernel, whose Docker is the image's own; it joins only where
+it is named. Its axis host says which kernel and control groups: bookworm-v2 unless told otherwise. Where it
+is the first engine, the data directory is also put on virtiofs, with extended attributes and, as Kata
+Containers have it, without: over memory, in a loop file, and with nothing left, where the start has to be
+refused. It wants QEMU and a Docker client, an archive or a recipe, and for virtiofs root; each host is booted
+once for all of its cells, in a minute or two where KVM does not work.
+
 A cell that cannot run here is unproven: never passed, and no failure unless --require-all.";
 
 #[derive(Debug, Args)]
@@ -42,7 +49,9 @@ pub(in crate::cli) struct Smoke {
     #[arg(long, value_name = "NAME", conflicts_with = "matrix")]
     pub runtime: Option<String>,
     /// The values of an axis: cgroup=private,host,mounted, storage=volume,tmpfs,loop,
-    /// iptables=legacy,nft, mode=daemon,command
+    /// iptables=legacy,nft, mode=daemon,command, and of the engine vm
+    /// host=bookworm-v2,trixie-v2,bookworm-v1,… and
+    /// storage=virtiofs,virtiofs-memory,virtiofs-loop,virtiofs-refused
     #[arg(long, value_name = "KEY=V[,V]")]
     pub axis: Vec<AxisValues>,
     /// Run this cell, docker.private.volume.legacy.daemon, and no other

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::recipe::SmokeEngine;
 use crate::smoke::matrix::{Axis, Choice};
-use crate::smoke::{self, Keep, Options, SmokeReport, Subject, Verdict};
+use crate::smoke::{self, Keep, Options, SmokeReport, Subject, Verdict, engine};
 
 use super::args::{Common, KeepWhen, Smoke, SmokeVerb};
 use super::context::Session;
@@ -48,7 +48,8 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
     }
     let session = Session::open(common, arguments.make.no_layer_cache, output.reporter())?;
     let (_scratch, mut subject) = wanted.subject(&arguments.make, &session)?;
-    if choice.engines().contains(&SmokeEngine::Kubernetes)
+    let mut engines = choice.engines().into_iter();
+    if engines.any(|(engine, _)| engine == SmokeEngine::Kubernetes)
         && let Subject::Reference(reference) = &subject
     {
         subject = published::subject(reference, arguments, &session)?;
@@ -56,7 +57,10 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
     // From here on an interruption is ours to clean up after.
     let options = Options {
         ready_timeout: Duration::from_secs(arguments.ready_timeout),
-        client: engines::client(arguments.runtime.clone())?,
+        client: engine::Settings {
+            lab: Some(session.lab(common)),
+            ..engines::client(arguments.runtime.clone())?
+        },
         only: arguments.check.clone(),
         parallel: arguments.parallel.map(NonZeroUsize::get),
         keep: match arguments.keep {

@@ -378,7 +378,12 @@ fn a_variant_is_proven_in_the_recipes_cells_unless_it_names_its_own() {
     let recipes = load_from(Path::new("r/a.toml"), &files(&[("r/a.toml", PROVEN)])).expect("valid");
     let seen = recipes.iter().map(|recipe| {
         let smoke = &recipe.smoke;
-        let storage: Vec<&str> = smoke.storage.iter().map(|value| value.word()).collect();
+        let storage: Vec<&str> = smoke
+            .storage
+            .iter()
+            .flatten()
+            .map(|value| value.word())
+            .collect();
         assert_eq!((smoke.engines.len(), smoke.include.len()), (1, 1));
         storage.join(" ")
     });

@@ -4,11 +4,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::merge::{Merge, merge_fields};
-use super::super::words::{CgroupNamespace, IptablesBackend, SmokeEngine, SmokeMode, SmokeStorage};
+use super::super::words::{
+    CgroupNamespace, IptablesBackend, SmokeEngine, SmokeHost, SmokeMode, SmokeStorage,
+};
 
 /// The engines of a recipe that names none: those that most hosts have, or can have from their
 /// distribution.
-const USUAL_ENGINES: [SmokeEngine; 2] = [SmokeEngine::Docker, SmokeEngine::Podman];
+const ENGINES: &[SmokeEngine] = &[SmokeEngine::Docker, SmokeEngine::Podman];
+
+/// The machines of a recipe that names none: both kernels of this decade, each layout once.
+const HOSTS: &[SmokeHost] = &[
+    SmokeHost::BookwormV2,
+    SmokeHost::TrixieV2,
+    SmokeHost::BookwormV1,
+    SmokeHost::BookwormHybrid,
+];
 
 /// `[smoke]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -23,8 +33,10 @@ pub(in crate::recipe) struct RawSmoke {
     #[schemars(extend("default" = ["private", "host"], "examples" = [["host"]]))]
     pub cgroup: Option<Vec<CgroupNamespace>>,
     /// What the data directory lies on: a volume, memory, or the container's own root, where the
-    /// storage ladder ends on a loop file.
-    #[schemars(extend("default" = ["volume", "tmpfs", "loop"], "examples" = [["volume"]]))]
+    /// storage ladder ends on a loop file. By default these three, and where the first engine is
+    /// `vm` also virtiofs with extended attributes and, without them, memory, a loop file and
+    /// nothing to fall back to, where the start has to be refused.
+    #[schemars(extend("examples" = [["volume"]]))]
     pub storage: Option<Vec<SmokeStorage>>,
     /// The iptables backends. By default the one of `[iptables]` `backend`, then `legacy` and
     /// `nft`.
@@ -33,6 +45,13 @@ pub(in crate::recipe) struct RawSmoke {
     /// How the image is started: the daemon by itself, or beside a command.
     #[schemars(extend("default" = ["daemon", "command"], "examples" = [["daemon"]]))]
     pub mode: Option<Vec<SmokeMode>>,
+    /// Machines of the engine `vm`: a Debian suite's kernel, and its control groups. Other engines
+    /// are where they are.
+    #[schemars(extend(
+        "default" = ["bookworm-v2", "trixie-v2", "bookworm-v1", "bookworm-hybrid"],
+        "examples" = [["trixie-v2"]]
+    ))]
+    pub hosts: Option<Vec<SmokeHost>>,
     /// Further cells; what one leaves out has the first value of its axis. They are added last, so
     /// that a cell can be had back of what `exclude` removed.
     #[schemars(extend("default" = [], "examples" = [[{ "engine": "podman", "storage": "loop" }]]))]
@@ -48,6 +67,7 @@ merge_fields!(RawSmoke {
     storage,
     iptables,
     mode,
+    hosts,
     include,
     exclude
 });
@@ -69,6 +89,8 @@ pub struct PartialCell {
     pub iptables: Option<IptablesBackend>,
     /// The form of start.
     pub mode: Option<SmokeMode>,
+    /// The machine of the engine `vm`.
+    pub host: Option<SmokeHost>,
 }
 
 /// The cells that an image is proven in: the values of each axis, the first being the default.
@@ -78,12 +100,14 @@ pub struct Smoke {
     pub engines: Vec<SmokeEngine>,
     /// Control group namespaces.
     pub cgroup: Vec<CgroupNamespace>,
-    /// What the data directory lies on.
-    pub storage: Vec<SmokeStorage>,
+    /// What the data directory lies on; `None` for what the first engine has.
+    pub storage: Option<Vec<SmokeStorage>>,
     /// iptables backends; `None` for the image's own and then the others.
     pub iptables: Option<Vec<IptablesBackend>>,
     /// Forms of start.
     pub mode: Vec<SmokeMode>,
+    /// Machines of the engine `vm`.
+    pub hosts: Vec<SmokeHost>,
     /// Cells that are added.
     pub include: Vec<PartialCell>,
     /// Cells that are removed.
@@ -100,14 +124,18 @@ impl RawSmoke {
             );
         }
         Ok(Smoke {
-            engines: values("engines", self.engines, &USUAL_ENGINES)?,
+            engines: values("engines", self.engines, ENGINES)?,
             cgroup: values("cgroup", self.cgroup, &NAMESPACES)?,
-            storage: values("storage", self.storage, SmokeStorage::ALL)?,
+            storage: self
+                .storage
+                .map(|given| values("storage", Some(given), &[]))
+                .transpose()?,
             iptables: self
                 .iptables
                 .map(|given| values("iptables", Some(given), &[]))
                 .transpose()?,
             mode: values("mode", self.mode, SmokeMode::ALL)?,
+            hosts: values("hosts", self.hosts, HOSTS)?,
             include: self.include.unwrap_or_default(),
             exclude,
         })

@@ -92,7 +92,12 @@ fn a_level_sets_defaults_that_a_key_overrides() {
 fn an_axis_has_each_value_once_and_one_at_least() {
     let finish = |table: Value| raw::<RawSmoke>(table).finish();
     let smoke = finish(json!({ "storage": ["loop", "loop", "volume"] })).expect("valid");
-    let words: Vec<&str> = smoke.storage.iter().map(|value| value.word()).collect();
+    let words: Vec<&str> = smoke
+        .storage
+        .iter()
+        .flatten()
+        .map(|value| value.word())
+        .collect();
     assert_eq!(words, ["loop", "volume"]);
     assert_eq!((smoke.engines.len(), smoke.iptables), (2, None));
     let said = refused(finish(json!({ "cgroup": [] })));

@@ -1,11 +1,8 @@
 //! A daemon that was killed, as by a node that runs out of memory, starts again on what it left.
 
-use std::time::Duration;
-
 use super::super::bench::Bench;
 use super::super::engine::Feature;
 use super::{Check, Held, Ruling, has_daemon, rule, violated};
-use crate::recipe::SmokeStorage;
 
 pub(super) const CHECK: Check = Check {
     id: "kill",
@@ -24,8 +21,7 @@ fn run(bench: &Bench<'_>) -> Ruling {
     bench.main.ensure_nested()?;
     let name = &bench.main.name;
     bench.main.lost(CHECK.id);
-    // No time at all: the engine kills at once.
-    bench.engine.stop(name, Duration::ZERO)?;
+    bench.engine.kill(name)?;
     let code = bench.engine.state(name)?.exit_code;
     if code != KILLED {
         return violated(format!("killed, it ended with code {code}, not {KILLED}"));
@@ -37,7 +33,7 @@ fn run(bench: &Bench<'_>) -> Ruling {
             .map_err(|sentence| format!("after a kill: {sentence}"))
     );
     // Memory ends with the container: there is nothing to come back to.
-    if bench.cell.storage != SmokeStorage::Tmpfs && !bench.main.has_nested() {
+    if !bench.cell.storage.is_memory() && !bench.main.has_nested() {
         return violated("after a kill the nested image is gone");
     }
     Ok(Ok(Held {

@@ -18,6 +18,7 @@ mod nested_use;
 mod network;
 mod published_port;
 mod ready;
+mod refusal;
 mod second_daemon;
 mod stop;
 mod storage;
@@ -32,6 +33,7 @@ use super::engine::Feature;
 use super::error::CheckError;
 use super::matrix::Cell;
 use crate::guest::Contract;
+use crate::recipe::SmokeStorage;
 
 /// A rule that held, and what was seen.
 pub(super) struct Held {
@@ -68,8 +70,9 @@ pub(super) struct Check {
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
-pub(super) const CHECKS: [Check; 24] = [
+pub(super) const CHECKS: [Check; 25] = [
     ready::CHECK,
+    refusal::CHECK,
     engine_info::CHECK,
     group::CHECK,
     ca::CHECK,
@@ -99,8 +102,13 @@ pub(super) const CHECKS: [Check; 24] = [
 pub(super) const UPGRADE: &str = upgrade::CHECK.id;
 
 /// Profiles with a Docker daemon inside.
-fn has_daemon(contract: &Contract, _: &Cell) -> bool {
-    contract.profile == "dind"
+fn has_daemon(contract: &Contract, cell: &Cell) -> bool {
+    contract.profile == "dind" && cell.storage != SmokeStorage::VirtiofsRefused
+}
+
+/// The same, in cells where no daemon can start.
+fn refuses(contract: &Contract, cell: &Cell) -> bool {
+    contract.profile == "dind" && cell.storage == SmokeStorage::VirtiofsRefused
 }
 
 fn held(detail: impl Into<String>) -> Ruling {

@@ -6,7 +6,6 @@ use super::super::bench::Bench;
 use super::super::engine::Feature;
 use super::super::nested::IMAGE;
 use super::{Check, Held, Ruling, has_daemon, rule, violated};
-use crate::recipe::SmokeStorage;
 
 pub(super) const CHECK: Check = Check {
     id: "stop",
@@ -71,7 +70,7 @@ fn run(bench: &Bench<'_>) -> Ruling {
             .map_err(|sentence| format!("after a restart: {sentence}"))
     );
     let detail = format!("code {code} after {seconds:.1} s of {limit} s, restarts clean");
-    if bench.cell.storage == SmokeStorage::Tmpfs {
+    if bench.cell.storage.is_memory() {
         // Memory ends with the container: there is nothing to come back to.
         return Ok(Ok(Held {
             detail,

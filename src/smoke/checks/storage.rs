@@ -57,12 +57,24 @@ fn gives(rung: &str, driver: &str) -> bool {
     }
 }
 
+/// The end of the guest's reason where an overlay works on a share of the host.
+const VIRTIOFS: &str = " on virtiofs";
+
 /// Whether the decision is one for a data directory on what the cell gives it, or what that would
 /// be.
 fn fits(storage: SmokeStorage, decision: &Decision) -> Result<(), &'static str> {
     let works = |rung: &str| {
         let mut tried = decision.tried.iter();
         tried.any(|tried| tried.choice == rung && tried.result == WORKS)
+    };
+    // Without extended attributes an overlay is refused there.
+    let on_plain_virtiofs = {
+        let mut tried = decision.tried.iter();
+        tried.any(|tried| {
+            tried.choice == "overlay2"
+                && tried.result != WORKS
+                && tried.result.contains("(virtiofs)")
+        })
     };
     match storage {
         // A volume of an engine whose own data lies on an overlay needs a loop file as well.
@@ -71,6 +83,13 @@ fn fits(storage: SmokeStorage, decision: &Decision) -> Result<(), &'static str> 
         SmokeStorage::Tmpfs => Err("a data directory in memory"),
         SmokeStorage::Loop if works("loop") => Ok(()),
         SmokeStorage::Loop => Err("a loop file, since the container's root is an overlay"),
+        SmokeStorage::Virtiofs if decision.reason.ends_with(VIRTIOFS) => Ok(()),
+        SmokeStorage::Virtiofs => Err("an overlay on virtiofs"),
+        SmokeStorage::VirtiofsMemory if on_plain_virtiofs && works("tmpfs") => Ok(()),
+        SmokeStorage::VirtiofsMemory => Err("no overlay on virtiofs, and memory over it"),
+        SmokeStorage::VirtiofsLoop if on_plain_virtiofs && works("loop") => Ok(()),
+        SmokeStorage::VirtiofsLoop => Err("no overlay on virtiofs, and a loop file on it"),
+        SmokeStorage::VirtiofsRefused => Err("no start at all"),
     }
 }
 
@@ -109,6 +128,16 @@ mod tests {
         let disk = decision("overlay works on ext2/ext3", "overlay2", WORKS);
         let loops = decision("ext4 in /srv/docker/x, on overlayfs", "loop", WORKS);
         let refused = decision("overlay works on ext2/ext3", "loop", "no device");
+        let shared = decision("overlay works on virtiofs", "overlay2", WORKS);
+        let plain = |rung: &str| {
+            let mut decision = decision("as it says", rung, WORKS);
+            decision.tried.push(Tried {
+                choice: "overlay2".to_owned(),
+                result: "an overlay with its upper layer here is refused (virtiofs)".to_owned(),
+            });
+            decision
+        };
+        let (memory, file) = (plain("tmpfs"), plain("loop"));
         for (storage, decision, fit) in [
             (SmokeStorage::Volume, &disk, true),
             (SmokeStorage::Tmpfs, &tmpfs, true),
@@ -117,6 +146,14 @@ mod tests {
             (SmokeStorage::Loop, &loops, true),
             (SmokeStorage::Loop, &disk, false),
             (SmokeStorage::Loop, &refused, false),
+            (SmokeStorage::Virtiofs, &shared, true),
+            (SmokeStorage::Virtiofs, &disk, false),
+            (SmokeStorage::VirtiofsMemory, &memory, true),
+            (SmokeStorage::VirtiofsMemory, &tmpfs, false),
+            (SmokeStorage::VirtiofsMemory, &file, false),
+            (SmokeStorage::VirtiofsLoop, &file, true),
+            (SmokeStorage::VirtiofsLoop, &loops, false),
+            (SmokeStorage::VirtiofsRefused, &file, false),
         ] {
             assert_eq!(
                 fits(storage, decision).is_ok(),

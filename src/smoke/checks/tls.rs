@@ -3,7 +3,7 @@
 use super::super::bench::{Bench, CERTS_VOLUME, CLIENT_CERTS, NETWORK};
 use super::super::engine::{Feature, RunSpec};
 use super::super::error::CheckError;
-use super::{Check, Ruling, held, violated};
+use super::{Check, Ruling, has_daemon, held, violated};
 use crate::guest::{Contract, Port};
 use crate::process::Input;
 
@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     hint: "certificates that have expired or are for other names, keys that others can read (DIND_TLS_CLIENT_MODE), an empty DOCKER_TLS_CERTDIR, or `hosts` in daemon.json",
     limit: 120,
     needs: &[Feature::Networks, Feature::Volumes, Feature::Foreground],
-    applies: |contract, _| port(contract).is_some(),
+    applies: |contract, cell| has_daemon(contract, cell) && port(contract).is_some(),
     run,
 };
 

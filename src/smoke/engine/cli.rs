@@ -277,8 +277,8 @@ impl Engine for Cli {
             .output()?)
     }
 
-    fn enter(&self, container: &str) -> String {
-        format!("{} exec -it {container} sh", self.dialect.name)
+    fn enter(&self, container: &str) -> Option<String> {
+        Some(format!("{} exec -it {container} sh", self.dialect.name))
     }
 
     fn logs(&self, container: &str) -> Result<String, EngineError> {
@@ -315,6 +315,13 @@ impl Engine for Cli {
         let command = self.command(&["ps", "--format", "{{.Names}}"]);
         let output = self.must(command, "list", "its containers")?;
         Ok(output.text().lines().map(str::to_owned).collect())
+    }
+
+    fn kill(&self, container: &str) -> Result<(), EngineError> {
+        self.must(self.command(&["kill", container]), "kill", container)?;
+        // The client comes back before the engine has seen the end.
+        let command = self.command(&["wait", container]).timeout(STOP_MARGIN);
+        self.must(command, "wait for", container).map(drop)
     }
 
     fn remove(&self, container: &str) -> Result<(), EngineError> {

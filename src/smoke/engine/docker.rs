@@ -12,7 +12,7 @@ pub(super) const ENTRY: Entry = Entry {
     open: |settings| Box::new(Cli::new(&DIALECT, settings)),
 };
 
-static DIALECT: Dialect = Dialect {
+pub(super) static DIALECT: Dialect = Dialect {
     name: "docker",
     install: "Docker (Debian: apt-get install docker.io; see docs.docker.com/engine/install)",
     variable: "DOCKER_HOST",

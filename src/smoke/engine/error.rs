@@ -1,5 +1,6 @@
 //! What goes wrong between this program and a container engine.
 
+use crate::lab::LabError;
 use crate::process::{Output, ProcessError};
 
 /// Why an engine did not do what it was asked.
@@ -34,6 +35,9 @@ pub enum EngineError {
         /// What it has instead, or from when on it can.
         reason: String,
     },
+    /// There is no machine.
+    #[error("{}", chain(.0))]
+    Lab(Box<LabError>),
     /// The engine cannot give the privileges the image needs.
     #[error(
         "{engine} cannot run a privileged container here: {detail}; the host's capability set or limits are reduced (a container or hardened runner?), so run on a host with all capabilities or give the engine an OCI runtime that asks only for those available"
@@ -89,7 +93,11 @@ pub enum EngineError {
 impl EngineError {
     /// Whether the cause is the user's wish to stop.
     pub fn is_interrupt(&self) -> bool {
-        matches!(self, Self::Process(ProcessError::Interrupted { .. }))
+        match self {
+            Self::Process(error) => matches!(error, ProcessError::Interrupted { .. }),
+            Self::Lab(error) => error.is_interrupt(),
+            _ => false,
+        }
     }
 
     pub(super) fn refused(
@@ -111,4 +119,11 @@ impl EngineError {
             detail,
         }
     }
+}
+
+/// An error with its causes, in one sentence.
+fn chain(error: &LabError) -> String {
+    use std::error::Error as _;
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

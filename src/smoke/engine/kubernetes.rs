@@ -310,11 +310,11 @@ impl Engine for Kubernetes {
             .output()?)
     }
 
-    fn enter(&self, name: &str) -> String {
-        format!(
+    fn enter(&self, name: &str) -> Option<String> {
+        Some(format!(
             "kubectl exec -it {} --container {CONTAINER} -- sh",
             job(name)
-        )
+        ))
     }
 
     fn logs(&self, name: &str) -> Result<String, EngineError> {

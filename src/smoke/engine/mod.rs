@@ -12,14 +12,16 @@ mod nerdctl;
 mod pod;
 mod podman;
 mod podman_kube;
+mod vm;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::lab::Supply;
 use crate::process::{Input, Interrupt, Output};
-use crate::recipe::CgroupNamespace;
+use crate::recipe::{CgroupNamespace, SmokeHost, SmokeStorage};
 
 pub use error::EngineError;
 pub(super) use words::release;
@@ -34,6 +36,26 @@ pub trait Engine: Send + Sync {
 
     /// The OCI runtime that it was told to use, or none for its own choice.
     fn runtime(&self) -> Option<&str>;
+    /// Where it is.
+    fn host(&self) -> SmokeHost {
+        SmokeHost::Here
+    }
+
+    /// Why it cannot give a container this storage, or be on this host; `None` when it can.
+    fn lacks(&self, storage: SmokeStorage, host: SmokeHost) -> Option<String> {
+        if host != SmokeHost::Here {
+            return Some(format!(
+                "only the engine vm has other hosts than `here`, {} has not",
+                self.name()
+            ));
+        }
+        storage.is_virtiofs().then(|| {
+            format!(
+                "only the engine vm shares directories by virtiofs, {} does not",
+                self.name()
+            )
+        })
+    }
 
     /// What this engine can be asked for.
     fn capabilities(&self) -> Capabilities;
@@ -102,8 +124,9 @@ pub trait Engine: Send + Sync {
         limit: Duration,
     ) -> Result<Output, EngineError>;
 
-    /// The command line by which a user enters a running container.
-    fn enter(&self, container: &str) -> String;
+    /// The command line by which a user enters a running container; none where containers go with
+    /// the engine.
+    fn enter(&self, container: &str) -> Option<String>;
 
     /// Everything a container has written so far, both streams.
     ///
@@ -135,6 +158,18 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When the engine cannot be asked.
     fn running(&self) -> Result<BTreeSet<String>, EngineError>;
+
+    /// Kills the processes of a container, which stays: SIGKILL, and no other signal before.
+    ///
+    /// # Errors
+    /// [`EngineError::Lacks`] on engines whose containers do not stay; when there is no such
+    /// container or it does not end.
+    fn kill(&self, _container: &str) -> Result<(), EngineError> {
+        Err(EngineError::Lacks {
+            engine: self.name(),
+            lack: Feature::Restart.lack(),
+        })
+    }
 
     /// Kills a container and removes it with its anonymous volumes.
     ///
@@ -308,7 +343,7 @@ pub struct RunSpec {
     pub tmpfs: Vec<String>,
     /// Environment on top of the image's.
     pub env: BTreeMap<String, String>,
-    /// Directories of the host, mounted writable at the same path.
+    /// Directories of the host, mounted writable: at the same path, or as `PATH:INSIDE`.
     pub binds: Vec<String>,
     /// Named volumes.
     pub volumes: Vec<Mount>,
@@ -348,6 +383,21 @@ pub struct Settings {
     /// The OCI runtime that containers run with, by the name that the engine knows it by; the
     /// engine's default otherwise.
     pub runtime: Option<String>,
+    /// Where the engine `vm` has its machines from.
+    pub lab: Option<Supply>,
+    /// Which machine the engine `vm` is.
+    pub host: Option<SmokeHost>,
+}
+
+impl Settings {
+    /// The same, on this host.
+    #[must_use]
+    pub fn at(&self, host: SmokeHost) -> Self {
+        Self {
+            host: Some(host),
+            ..self.clone()
+        }
+    }
 }
 
 /// An engine that can be chosen by name.
@@ -367,6 +417,7 @@ pub const ENGINES: &[Entry] = &[
     nerdctl::ENTRY,
     podman_kube::ENTRY,
     kubernetes::ENTRY,
+    vm::ENTRY,
 ];
 
 /// The names of the engines, for `--engine`.

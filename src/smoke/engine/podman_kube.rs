@@ -142,7 +142,7 @@ impl Engine for PodmanKube {
         self.podman.exec(&container(pod), program, input, limit)
     }
 
-    fn enter(&self, pod: &str) -> String {
+    fn enter(&self, pod: &str) -> Option<String> {
         self.podman.enter(&container(pod))
     }
 

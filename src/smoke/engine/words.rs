@@ -44,11 +44,10 @@ pub(super) fn run_args(spec: &RunSpec, alias_option: &str) -> Vec<String> {
     }
     args.extend(spec.tmpfs.iter().map(|path| format!("--tmpfs={path}")));
     args.extend(spec.env.iter().map(|(k, v)| format!("--env={k}={v}")));
-    args.extend(
-        spec.binds
-            .iter()
-            .map(|path| format!("--volume={path}:{path}:rw")),
-    );
+    args.extend(spec.binds.iter().map(|path| {
+        let (outside, inside) = path.split_once(':').unwrap_or((path, path));
+        format!("--volume={outside}:{inside}:rw")
+    }));
     args.extend(spec.volumes.iter().map(|mount| {
         let mode = if mount.read_only { ":ro" } else { "" };
         format!("--volume={}:{}{mode}", mount.volume, mount.target)
@@ -178,7 +177,7 @@ mod tests {
             memory: Some(300 << 20),
             tmpfs: vec!["/run".into()],
             env: BTreeMap::from([("A".into(), "b c".into())]),
-            binds: vec!["/sys/fs/cgroup".into()],
+            binds: vec!["/sys/fs/cgroup".into(), "/srv/a:/a".into()],
             volumes: vec![Mount {
                 volume: "vol".into(),
                 target: "/certs/client".into(),
@@ -202,6 +201,7 @@ mod tests {
         --tmpfs=/run
         --env=A=b c
         --volume=/sys/fs/cgroup:/sys/fs/cgroup:rw
+        --volume=/srv/a:/a:rw
         --volume=vol:/certs/client:ro
         --volume=/var/lib/docker
         --network=net

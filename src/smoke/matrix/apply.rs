@@ -1,6 +1,7 @@
 //! A cell as options of `run`.
 
 use crate::guest::Contract;
+use crate::lab::Share;
 use crate::recipe::{CgroupNamespace, SmokeMode, SmokeStorage};
 
 use super::super::engine::RunSpec;
@@ -39,11 +40,30 @@ pub(crate) fn apply(cell: &Cell, contract: &Contract, spec: &mut RunSpec) {
             set(spec, "DIND_DAEMON_JSON", &daemon.to_string());
             set(spec, "DIND_STORAGE", "overlay2 loop");
         }
+        SmokeStorage::Virtiofs => share(spec, Share::XATTR),
+        SmokeStorage::VirtiofsMemory => {
+            share(spec, Share::PLAIN);
+            set(spec, "DIND_STORAGE", "overlay2 tmpfs");
+        }
+        SmokeStorage::VirtiofsLoop => {
+            share(spec, Share::PLAIN);
+            set(spec, "DIND_STORAGE", "overlay2 loop");
+        }
+        SmokeStorage::VirtiofsRefused => {
+            share(spec, Share::PLAIN);
+            set(spec, "DIND_STORAGE", "overlay2");
+        }
     }
     // What the image chooses by itself is to be proven, not what it is told.
     if cell.iptables.word() != contract.iptables {
         set(spec, "DIND_IPTABLES", cell.iptables.word());
     }
+}
+
+/// Puts the data directory on a directory of the machine's host, one for each container.
+fn share(spec: &mut RunSpec, share: Share) {
+    let directory = format!("{}/{}:{DATA}", share.path(), spec.name);
+    spec.binds.push(directory);
 }
 
 /// Makes a container start its daemon in the cell's way.
@@ -113,6 +133,23 @@ mod tests {
         let spec = spec("docker.mounted.volume.legacy.daemon");
         assert_eq!(spec.cgroup_namespace.as_deref(), Some("host"));
         assert_eq!(spec.binds, [HIERARCHIES]);
+    }
+
+    #[test]
+    fn a_share_is_mounted_and_the_guest_is_told_what_is_left() {
+        let spec = spec("vm.private.virtiofs.legacy.daemon.bookworm-v2");
+        assert_eq!(spec.binds, ["/lab/share/xattr/:/var/lib/docker"]);
+        assert_eq!(env(&spec), [""; 0]);
+        for (word, rungs) in [
+            ("memory", "overlay2 tmpfs"),
+            ("loop", "overlay2 loop"),
+            ("refused", "overlay2"),
+        ] {
+            let name = format!("vm.private.virtiofs-{word}.legacy.daemon.bookworm-v2");
+            let spec = self::spec(&name);
+            assert_eq!(spec.binds, ["/lab/share/plain/:/var/lib/docker"]);
+            assert_eq!(env(&spec), [format!("DIND_STORAGE={rungs}")]);
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::recipe::{
-    CgroupNamespace, IptablesBackend, PartialCell, SmokeEngine, SmokeMode, SmokeStorage, suggest,
+    CgroupNamespace, IptablesBackend, PartialCell, SmokeEngine, SmokeHost, SmokeMode, SmokeStorage,
+    suggest,
 };
 
 /// A dimension of the matrix.
@@ -20,16 +21,19 @@ pub enum Axis {
     Iptables,
     /// How it is started.
     Mode,
+    /// Which machine the engine `vm` is.
+    Host,
 }
 
 impl Axis {
     /// Every axis, in the order of a cell's name.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Engine,
         Self::Cgroup,
         Self::Storage,
         Self::Iptables,
         Self::Mode,
+        Self::Host,
     ];
 
     /// The word for `--axis` and of fan-outs.
@@ -40,6 +44,7 @@ impl Axis {
             Self::Storage => "storage",
             Self::Iptables => "iptables",
             Self::Mode => "mode",
+            Self::Host => "host",
         }
     }
 }
@@ -63,7 +68,8 @@ impl FromStr for Axis {
 }
 
 /// One value of each axis. Its name, `docker.private.volume.legacy.daemon`, is what `--cell`
-/// takes and reports carry.
+/// takes and reports carry; that of a cell in a machine ends in the machine's,
+/// `vm.private.volume.legacy.daemon.bookworm-v2`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Cell {
     /// The engine that runs the image.
@@ -76,10 +82,12 @@ pub struct Cell {
     pub iptables: IptablesBackend,
     /// How it is started.
     pub mode: SmokeMode,
+    /// The machine of the engine `vm`; of others where they are.
+    pub host: SmokeHost,
 }
 
 impl Cell {
-    /// The words of the cell, in the order of [`Axis::ALL`].
+    /// The words of the cell, in the order of [`Axis::ALL`], but for the host.
     pub fn words(&self) -> [&'static str; 5] {
         [
             self.engine.word(),
@@ -98,6 +106,7 @@ impl Cell {
             storage: over.storage.unwrap_or(self.storage),
             iptables: over.iptables.unwrap_or(self.iptables),
             mode: over.mode.unwrap_or(self.mode),
+            host: over.host.unwrap_or(self.host),
         }
     }
 
@@ -109,7 +118,11 @@ impl Cell {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().join("."))
+        f.write_str(&self.words().join("."))?;
+        match self.host {
+            SmokeHost::Here => Ok(()),
+            host => write!(f, ".{host}"),
+        }
     }
 }
 
@@ -118,18 +131,32 @@ impl FromStr for Cell {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let words: Vec<&str> = text.split('.').collect();
-        let [engine, cgroup, storage, iptables, mode] = words[..] else {
+        let ([engine, cgroup, storage, iptables, mode]
+        | [engine, cgroup, storage, iptables, mode, _]) = words[..]
+        else {
             return Err(format!(
-                "`{text}` is not a cell; its name is {} with dots between, as in `docker.private.volume.legacy.daemon`",
+                "`{text}` is not a cell; its name is {} with dots between, as in `docker.private.volume.legacy.daemon`, the host only of the engine vm",
                 Axis::ALL.map(Axis::word).join(", ")
             ));
         };
+        let engine: SmokeEngine = engine.parse()?;
+        let host = match (engine, words.get(5)) {
+            (SmokeEngine::Vm, None) => {
+                return Err(format!(
+                    "`{text}` does not say which machine; add a host, as in `{text}.{}`",
+                    SmokeHost::BookwormV2
+                ));
+            }
+            (_, None) => SmokeHost::Here,
+            (_, Some(host)) => host.parse()?,
+        };
         Ok(Self {
-            engine: engine.parse()?,
+            engine,
             cgroup: cgroup.parse()?,
             storage: storage.parse()?,
             iptables: iptables.parse()?,
             mode: mode.parse()?,
+            host,
         })
     }
 }
@@ -144,7 +171,14 @@ mod tests {
         let cell: Cell = name.parse().expect("a cell");
         assert_eq!(cell.to_string(), name);
         assert_eq!(cell.engine, SmokeEngine::Podman);
-        assert_eq!(cell.storage, SmokeStorage::Loop);
+        assert_eq!(
+            (cell.storage, cell.host),
+            (SmokeStorage::Loop, SmokeHost::Here)
+        );
+        let name = "vm.private.virtiofs-loop.legacy.daemon.trixie-v2";
+        let cell: Cell = name.parse().expect("a cell");
+        assert_eq!(cell.to_string(), name);
+        assert_eq!(cell.host, SmokeHost::TrixieV2);
     }
 
     #[test]
@@ -159,6 +193,14 @@ mod tests {
             ("docker.host.lop.nft.command", "did you mean `loop`?"),
             ("docker.host.loop.nf.command", "did you mean `nft`?"),
             ("docker.host.loop.nft.deamon", "did you mean `daemon`?"),
+            (
+                "vm.host.loop.nft.daemon",
+                "add a host, as in `vm.host.loop.nft.daemon.bookworm-v2`",
+            ),
+            (
+                "vm.host.loop.nft.daemon.trixie-2",
+                "did you mean `trixie-v2`?",
+            ),
         ] {
             let error = name.parse::<Cell>().expect_err(name);
             assert!(error.contains(part), "{error}");

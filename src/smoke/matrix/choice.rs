@@ -4,7 +4,8 @@
 use std::str::FromStr;
 
 use crate::recipe::{
-    CgroupNamespace, IptablesBackend, PartialCell, Smoke, SmokeEngine, SmokeMode, SmokeStorage,
+    CgroupNamespace, IptablesBackend, PartialCell, Smoke, SmokeEngine, SmokeHost, SmokeMode,
+    SmokeStorage,
 };
 
 use super::cell::{Axis, Cell};
@@ -21,19 +22,24 @@ enum Backends {
     Own,
 }
 
+/// The machine that is the usual one: version 2 of control groups, and a kernel that most have.
+const MACHINE: SmokeHost = SmokeHost::BookwormV2;
+
 /// What decides the cells of one image.
 ///
 /// The first value of each axis is its default. There is the cell of defaults, a cell for every
 /// other value with the defaults beside it, and on each further engine the cell of defaults: so a
 /// fault of one value is seen, and seen alone, in a number of runs that grows with the sum of the
-/// values and not with their product.
+/// values and not with their product. The hosts are values of the engine `vm` alone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Choice {
     engines: Vec<SmokeEngine>,
     cgroup: Vec<CgroupNamespace>,
-    storage: Vec<SmokeStorage>,
+    /// `None` for what the first engine has.
+    storage: Option<Vec<SmokeStorage>>,
     iptables: Backends,
     mode: Vec<SmokeMode>,
+    hosts: Vec<SmokeHost>,
     include: Vec<PartialCell>,
     exclude: Vec<PartialCell>,
     /// Axes named on the command line: cells that the recipe includes keep to their values.
@@ -54,6 +60,7 @@ impl Choice {
                 .clone()
                 .map_or(Backends::All, Backends::Given),
             mode: smoke.mode.clone(),
+            hosts: smoke.hosts.clone(),
             include: smoke.include.clone(),
             exclude: smoke.exclude.clone(),
             bound: Vec::new(),
@@ -66,9 +73,10 @@ impl Choice {
         Self {
             engines: vec![SmokeEngine::ALL[0]],
             cgroup: vec![CgroupNamespace::ALL[0]],
-            storage: vec![SmokeStorage::ALL[0]],
+            storage: Some(vec![SmokeStorage::ALL[0]]),
             iptables: Backends::Own,
             mode: vec![SmokeMode::ALL[0]],
+            hosts: vec![MACHINE],
             include: Vec::new(),
             exclude: Vec::new(),
             bound: Vec::new(),
@@ -84,9 +92,10 @@ impl Choice {
         match axis {
             Axis::Engine => self.engines = parsed(values)?,
             Axis::Cgroup => self.cgroup = parsed(values)?,
-            Axis::Storage => self.storage = parsed(values)?,
+            Axis::Storage => self.storage = Some(parsed(values)?),
             Axis::Iptables => self.iptables = Backends::Given(parsed(values)?),
             Axis::Mode => self.mode = parsed(values)?,
+            Axis::Host => self.hosts = parsed(values)?,
         }
         self.bound.push(axis);
         Ok(())
@@ -97,14 +106,16 @@ impl Choice {
         self.named = cells;
     }
 
-    /// The engines that cells can be on, whichever backend the image promises; each once.
-    pub fn engines(&self) -> Vec<SmokeEngine> {
+    /// The engines that cells can be on, and the hosts of these, whichever backend the image
+    /// promises; each once.
+    pub fn engines(&self) -> Vec<(SmokeEngine, SmokeHost)> {
         let backends = IptablesBackend::ALL.iter();
         let cells = backends.flat_map(|own| self.cells(*own));
         let mut engines = Vec::new();
         for cell in cells {
-            if !engines.contains(&cell.engine) {
-                engines.push(cell.engine);
+            let engine = (cell.engine, cell.host);
+            if !engines.contains(&engine) {
+                engines.push(engine);
             }
         }
         engines
@@ -117,10 +128,11 @@ impl Choice {
             return unique(self.named.iter().copied());
         }
         let backends = self.backends(own);
+        let storages = self.storages();
         let (Some(&engine), Some(&cgroup), Some(&storage), Some(&iptables), Some(&mode)) = (
             self.engines.first(),
             self.cgroup.first(),
-            self.storage.first(),
+            storages.first(),
             backends.first(),
             self.mode.first(),
         ) else {
@@ -132,7 +144,9 @@ impl Choice {
             storage,
             iptables,
             mode,
+            host: self.host(engine),
         };
+        let hosts = self.hosts.iter().filter(|_| engine == SmokeEngine::Vm);
         let varied = [base]
             .into_iter()
             .chain(
@@ -140,22 +154,29 @@ impl Choice {
                     .iter()
                     .map(|&cgroup| Cell { cgroup, ..base }),
             )
-            .chain(self.storage.iter().map(|&storage| Cell { storage, ..base }))
+            .chain(storages.iter().map(|&storage| Cell { storage, ..base }))
             .chain(backends.iter().map(|&iptables| Cell { iptables, ..base }))
             .chain(self.mode.iter().map(|&mode| Cell { mode, ..base }))
+            .chain(hosts.map(|&host| Cell { host, ..base }))
             .chain(self.engines.iter().flat_map(|&engine| {
                 let cgroups = self.cgroups(engine, cgroup).into_iter();
                 cgroups.map(move |cgroup| Cell {
                     engine,
                     cgroup,
+                    host: self.host(engine),
                     ..base
                 })
             }))
+            .filter(|cell| (cell.host == SmokeHost::Here) == (cell.engine != SmokeEngine::Vm))
             .filter(|cell| !self.exclude.iter().any(|partial| cell.has(partial)));
         let included = self
             .include
             .iter()
-            .map(|partial| base.with(partial))
+            .map(|partial| {
+                let engine = partial.engine.unwrap_or(base.engine);
+                let host = self.host(engine);
+                Cell { host, ..base }.with(partial)
+            })
             .filter(|cell| self.admits(cell, &backends));
         unique(varied.chain(included))
     }
@@ -182,6 +203,24 @@ impl Choice {
         if kept.is_empty() { vec![usual] } else { kept }
     }
 
+    /// What the data directory can lie on: on machines also what they share with their host.
+    fn storages(&self) -> Vec<SmokeStorage> {
+        match (&self.storage, self.engines.first()) {
+            (Some(given), _) => given.clone(),
+            (None, Some(SmokeEngine::Vm)) => SmokeStorage::ALL.to_vec(),
+            (None, _) => SmokeStorage::COMMON.to_vec(),
+        }
+    }
+
+    /// The host that an engine is on unless a cell says otherwise.
+    fn host(&self, engine: SmokeEngine) -> SmokeHost {
+        if engine != SmokeEngine::Vm {
+            return SmokeHost::Here;
+        }
+        let mut machines = self.hosts.iter().filter(|host| **host != SmokeHost::Here);
+        machines.next().copied().unwrap_or(MACHINE)
+    }
+
     fn backends(&self, own: IptablesBackend) -> Vec<IptablesBackend> {
         match &self.iptables {
             Backends::Given(given) => given.clone(),
@@ -203,9 +242,10 @@ impl Choice {
         self.bound.iter().all(|axis| match axis {
             Axis::Engine => self.engines.contains(&cell.engine),
             Axis::Cgroup => self.cgroup.contains(&cell.cgroup),
-            Axis::Storage => self.storage.contains(&cell.storage),
+            Axis::Storage => self.storages().contains(&cell.storage),
             Axis::Iptables => backends.contains(&cell.iptables),
             Axis::Mode => self.mode.contains(&cell.mode),
+            Axis::Host => cell.engine != SmokeEngine::Vm || self.hosts.contains(&cell.host),
         })
     }
 }
@@ -232,9 +272,10 @@ mod tests {
         Smoke {
             engines: vec![SmokeEngine::Docker, SmokeEngine::Podman],
             cgroup: vec![CgroupNamespace::Private, CgroupNamespace::Host],
-            storage: SmokeStorage::ALL.to_vec(),
+            storage: None,
             iptables: None,
             mode: SmokeMode::ALL.to_vec(),
+            hosts: vec![SmokeHost::BookwormV2, SmokeHost::TrixieV2],
             include: Vec::new(),
             exclude: Vec::new(),
         }
@@ -293,7 +334,43 @@ mod tests {
                 "podman.private.tmpfs.legacy.daemon"
             ]
         );
-        assert_eq!(choice.engines(), [SmokeEngine::Podman]);
+        assert_eq!(choice.engines(), [(SmokeEngine::Podman, SmokeHost::Here)]);
+    }
+
+    #[test]
+    fn a_machine_has_its_own_storages_and_hosts_and_others_have_none_of_them() {
+        let mut choice = Choice::of_recipe(&whole());
+        choice.set(Axis::Engine, &["vm"]).expect("an engine");
+        assert_eq!(
+            names(&choice),
+            [
+                "vm.private.volume.legacy.daemon.bookworm-v2",
+                "vm.host.volume.legacy.daemon.bookworm-v2",
+                "vm.private.tmpfs.legacy.daemon.bookworm-v2",
+                "vm.private.loop.legacy.daemon.bookworm-v2",
+                "vm.private.virtiofs.legacy.daemon.bookworm-v2",
+                "vm.private.virtiofs-memory.legacy.daemon.bookworm-v2",
+                "vm.private.virtiofs-loop.legacy.daemon.bookworm-v2",
+                "vm.private.virtiofs-refused.legacy.daemon.bookworm-v2",
+                "vm.private.volume.nft.daemon.bookworm-v2",
+                "vm.private.volume.legacy.command.bookworm-v2",
+                "vm.private.volume.legacy.daemon.trixie-v2",
+            ]
+        );
+        let hosts = [SmokeHost::BookwormV2, SmokeHost::TrixieV2];
+        assert_eq!(choice.engines(), hosts.map(|host| (SmokeEngine::Vm, host)));
+
+        choice.set(Axis::Host, &["here"]).expect("a host");
+        choice.set(Axis::Storage, &["tmpfs"]).expect("a storage");
+        choice
+            .set(Axis::Engine, &["docker", "vm"])
+            .expect("engines");
+        let cells = names(&choice);
+        assert_eq!(cells[0], "docker.private.tmpfs.legacy.daemon");
+        assert_eq!(
+            cells.last().map(String::as_str),
+            Some("vm.private.tmpfs.legacy.daemon.bookworm-v2")
+        );
     }
 
     #[test]
@@ -361,7 +438,7 @@ mod tests {
         let cell: Cell = "podman.host.tmpfs.nft.command".parse().expect("a cell");
         choice.only(vec![cell, cell]);
         assert_eq!(names(&choice), ["podman.host.tmpfs.nft.command"]);
-        assert_eq!(choice.engines(), [SmokeEngine::Podman]);
+        assert_eq!(choice.engines(), [(SmokeEngine::Podman, SmokeHost::Here)]);
     }
 
     #[test]

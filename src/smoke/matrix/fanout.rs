@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::cell::{Axis, Cell};
+use crate::recipe::SmokeHost;
 
 /// A CI system's form of a matrix.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,13 +85,16 @@ impl Fanout<'_> {
     }
 }
 
-/// A cell's name and its words by axis.
+/// A cell's name and its words by axis; the host only of a cell in a machine.
 pub fn facts(cell: &Cell) -> Map<String, Value> {
     let words = Axis::ALL.into_iter().zip(cell.words());
     let words = words.map(|(axis, word)| (axis.word().to_owned(), word.into()));
+    let host = Some(cell.host).filter(|host| *host != SmokeHost::Here);
+    let host = host.map(|host| (Axis::Host.word().to_owned(), host.word().into()));
     [("cell".to_owned(), cell.to_string().into())]
         .into_iter()
         .chain(words)
+        .chain(host)
         .collect()
 }
 

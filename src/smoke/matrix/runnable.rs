@@ -70,7 +70,7 @@ pub(crate) fn out_of_reach(engine: &str, capabilities: &Capabilities) -> Option<
 /// asked; a test compares it with what the engine says.
 pub(crate) fn namespaces(engine: SmokeEngine) -> Option<&'static [CgroupNamespace]> {
     match engine {
-        SmokeEngine::Docker | SmokeEngine::Podman | SmokeEngine::Nerdctl => None,
+        SmokeEngine::Docker | SmokeEngine::Podman | SmokeEngine::Nerdctl | SmokeEngine::Vm => None,
         SmokeEngine::PodmanKube => Some(&[CgroupNamespace::Private, CgroupNamespace::Host]),
         SmokeEngine::Kubernetes => Some(&[CgroupNamespace::Host]),
     }

@@ -22,7 +22,7 @@ use dindimg::epoch::Epoch;
 use crate::fetch::server::{Reply, Server};
 
 pub use deb::Deb;
-pub use package::{Package, closure, shared_cache, solve};
+pub use package::{Package, closure, shared_cache};
 pub use place::Place;
 pub use signer::Signer;
 pub use suite::{Digests, Indexes, Signed, Suite};

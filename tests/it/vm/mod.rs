@@ -2,30 +2,38 @@
 //! image under test as containers of a Docker daemon.
 //!
 //! ```text
-//! Kernel::of(suite) ─┐
+//! lab::Kernel ───────┐
 //! Disk::of(image) ───┼─► Lab::run(scenarios) ─► Results: what each said, and its exit code
 //! sh scenarios ──────┘
 //! ```
 //!
 //! QEMU emulates the processor (TCG), so that nothing of the host's is needed. One boot runs many
-//! scenarios; each is a shell file in the words of `tests/guest/harness.sh`. Everything a machine
-//! needs goes in through its initramfs, everything it says comes out of two serial ports.
+//! scenarios; each is a shell file in the words of `tests/guest/harness.sh`. Kernel and initramfs are
+//! those of the product's own lab, whose machines run the checks of `smoke`; these here run what no
+//! check can do, as root of the outer host. Everything a machine needs goes in through its initramfs, everything it says comes out of two serial ports.
 
 mod disk;
-mod initramfs;
-mod kernel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use disk::Disk;
-pub use kernel::Kernel;
+use dindimg::family::Mirrors;
+use dindimg::fetch::{FetchOptions, Fetcher};
+use dindimg::lab::{Kernel, Newc, Owner, Supply};
+use dindimg::progress::Silent;
 
+pub use disk::Disk;
+
+use crate::archive::shared_cache;
 use crate::peers::require;
-use initramfs::{Files, newc};
+use crate::support::now;
+
+/// Files of an initramfs by path without leading slash.
+type Files = BTreeMap<String, Vec<u8>>;
 
 /// After this a machine counts as hung. Ten times what a run takes on an idle machine.
 const DEADLINE: Duration = Duration::from_secs(1800);
@@ -75,7 +83,7 @@ impl Lab {
     /// Boots the machine and runs the scenarios in their order. `files` are below `/vm` there.
     pub fn run(&self, scenarios: &[Scenario], files: &[(&str, Vec<u8>)]) -> Results {
         let qemu = require(&["qemu-system-x86_64"], "qemu-system-x86").expect("qemu");
-        let (kernel, disk) = (Kernel::of(self.kernel), Disk::of(self.image));
+        let (kernel, disk) = (kernel(self.kernel), Disk::of(self.image));
         let scratch = tempfile::tempdir().expect("temporary directory");
         let at = |name: &str| scratch.path().join(name);
         fs::write(at("kernel"), &kernel.image).expect("kernel written");
@@ -120,13 +128,51 @@ impl Lab {
     }
 }
 
+/// The cloud kernel of a Debian suite.
+fn kernel(suite: &'static str) -> Kernel {
+    let reporter = Arc::new(Silent);
+    let cache = Arc::new(shared_cache());
+    let supply = Supply {
+        fetcher: Arc::new(Fetcher::new(
+            cache,
+            FetchOptions::default(),
+            reporter.clone(),
+        )),
+        mirrors: Mirrors::default(),
+        now: now(),
+        reporter,
+    };
+    Kernel::of(suite, &supply).expect("a kernel")
+}
+
+/// The archive of `files` and of every directory above them.
+fn newc(files: &Files) -> Vec<u8> {
+    let mut archive = Newc::new(Vec::new());
+    let owner = Owner::PROGRAM;
+    // The directories above a path sort before what is in them.
+    let above = |path: &String| -> Vec<String> {
+        let slashes = path.match_indices('/');
+        slashes.map(|(at, _)| path[..at].to_owned()).collect()
+    };
+    let directories: BTreeSet<String> = files.keys().flat_map(above).collect();
+    for directory in directories {
+        let added = archive.directory(directory.as_bytes(), owner);
+        added.expect("a directory");
+    }
+    for (path, content) in files {
+        let length = content.len() as u64;
+        let added = archive.file(path.as_bytes(), owner, content.as_slice(), length);
+        added.expect("a file");
+    }
+    archive.finish().expect("an archive")
+}
+
 fn first_files(
     kernel: &Kernel,
     disk: &Disk,
     scenarios: &[Scenario],
     given: &[(&str, Vec<u8>)],
 ) -> Files {
-    let busybox = require(&["busybox"], "busybox-static").expect("busybox");
     let layers = disk.layers.iter().map(|layer| format!("/disk{layer}"));
     let mut files = Files::from(
         [
@@ -135,15 +181,12 @@ fn first_files(
             ("vm/oom-group", include_str!("guest/oom-group")),
             ("vm/harness.sh", include_str!("../../guest/harness.sh")),
         ]
-        .map(|(name, text)| (name.to_owned(), (0o755, text.into()))),
+        .map(|(name, text)| (name.to_owned(), text.into())),
     );
     let mut add = |name: String, content: Vec<u8>| {
-        files.insert(name, (0o755, content));
+        files.insert(name, content);
     };
-    add(
-        "bin/busybox".to_owned(),
-        fs::read(busybox).expect("busybox"),
-    );
+    add("bin/busybox".to_owned(), kernel.shell.clone());
     add(
         "vm/layers".to_owned(),
         (layers.collect::<Vec<_>>().join(":") + "\n").into(),

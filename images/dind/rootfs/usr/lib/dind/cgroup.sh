@@ -272,7 +272,8 @@ cgroup_v1_own() {
 }
 
 # cgroup_v1_case ROOT POINT OPTIONS: what a hierarchy needs, in $need:
-#   nothing   nested paths already exist below the mount
+#   nothing   nested paths already exist below the mount, or it is not ours
+#   private   its root is the own group's, by a namespace: nested paths exist as they are
 #   remount   it shows groups above this namespace
 #   bind      it starts at the own group: its processes say /own/path, which must exist here too
 #   parent    it is the host's whole hierarchy: containers go below the own group
@@ -286,6 +287,8 @@ cgroup_v1_case() {
       # release_agent exists in the root of a hierarchy only: cgroups(7).
       if [ -e "$dind_root$2/release_agent" ]; then
         if [ "$own" = / ]; then need=unscoped; else need=parent; fi
+      else
+        need=private
       fi
       ;;
     *)
@@ -304,13 +307,16 @@ cgroup_v1_case() {
 cgroup_v1_prepare() {
   layout=v1
   [ -z "$cgroup_hybrid" ] || layout=hybrid
-  cgroup_dirs='' cgroup_binds='' cgroup_unscoped='' cgroup_remounts=''
+  cgroup_dirs='' cgroup_binds='' cgroup_unscoped='' cgroup_remounts='' cgroup_namespaced=''
   while read -r root point options; do
     [ -n "$root" ] || continue
     cgroup_v1_case "$root" "$point" "$options"
     case $need in
-      remount) cgroup_remounts="$cgroup_remounts$point $options
-" ;;
+      private) cgroup_namespaced=1 ;;
+      remount)
+        cgroup_namespaced=1 cgroup_remounts="$cgroup_remounts$point $options
+"
+        ;;
       bind)
         cgroup_dirs="$cgroup_dirs $point$root"
         cgroup_binds="$cgroup_binds$point $point$root none bind 0 0
@@ -338,9 +344,11 @@ END
   elif [ -n "$cgroup_binds" ]; then
     cgroup_v1_drop_unscoped
     report_decision cgroup "$layout-scoped" "each hierarchy starts at the own group and appears at its own path too"
-  elif [ -n "$cgroup_unscoped" ]; then
+  elif [ -n "$cgroup_unscoped" ] && [ -z "$cgroup_namespaced" ]; then
     report_decision cgroup "$layout-root" "this is the root of every hierarchy: left alone"
   else
+    # A runtime that does not know a controller leaves its containers in the root of that hierarchy: runc 1.1 and misc.
+    cgroup_v1_drop_unscoped
     report_decision cgroup "$layout-private" "own namespace: nested paths exist as they are"
   fi
 }
