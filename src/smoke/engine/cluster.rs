@@ -28,8 +28,9 @@ pub(super) enum Progress {
     Stuck(String),
 }
 
-/// The first node that is ready, of `kubectl get nodes`; its facts are unsaid where there is none.
-/// Control groups and storage are no part of what a node says of itself.
+/// The nodes that are ready, of `kubectl get nodes`: the facts of the first, unsaid where there is
+/// none, and what all together give to pods. Control groups and storage are no part of what a node
+/// says of itself.
 pub(super) fn nodes(list: &Value) -> EngineInfo {
     let nodes = list["items"].as_array().into_iter().flatten();
     let ready = |node: &&Value| {
@@ -37,10 +38,15 @@ pub(super) fn nodes(list: &Value) -> EngineInfo {
         let mut conditions = conditions.into_iter().flatten();
         conditions.any(|one| one["type"] == "Ready" && one["status"] == "True")
     };
-    let node = nodes.into_iter().find(ready);
+    let nodes: Vec<&Value> = nodes.filter(ready).collect();
     let fact = |key: &str| {
+        let node = nodes.first();
         let value = node.and_then(|node| node["status"]["nodeInfo"][key].as_str());
         value.unwrap_or(UNSAID).to_owned()
+    };
+    let sum = |key: &str| -> Option<u64> {
+        let given = nodes.iter().map(|node| &node["status"]["allocatable"][key]);
+        given.map(|value| quantity(value.as_str()?)).sum()
     };
     EngineInfo {
         version: UNSAID.to_owned(),
@@ -48,10 +54,32 @@ pub(super) fn nodes(list: &Value) -> EngineInfo {
         cgroup: UNSAID.to_owned(),
         architecture: fact("architecture"),
         storage: UNSAID.to_owned(),
-        // What a pod gets is its namespace's business, not its node's.
-        cpus: None,
-        memory: None,
+        cpus: sum("cpu").and_then(|cpus| u32::try_from(cpus).ok()),
+        memory: sum("memory"),
     }
+}
+
+/// A quantity of Kubernetes, whole units rounded down (`apimachinery/pkg/api/resource`): of
+/// processors and bytes only these forms are used.
+fn quantity(text: &str) -> Option<u64> {
+    const SUFFIXES: [(&str, u64); 8] = [
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("Ti", 1 << 40),
+        ("k", 1_000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("", 1),
+    ];
+    if let Some(thousandths) = text.strip_suffix('m') {
+        return Some(thousandths.parse::<u64>().ok()? / 1000);
+    }
+    let parsed = |(suffix, unit): (&str, u64)| {
+        let number: u64 = text.strip_suffix(suffix)?.parse().ok()?;
+        number.checked_mul(unit)
+    };
+    SUFFIXES.into_iter().find_map(parsed)
 }
 
 /// How far a pod is, of `kubectl get pod`.
@@ -117,12 +145,17 @@ mod tests {
         let node = |ready: &str, kernel: &str| {
             json!({"status": {
                 "conditions": [{"type": "DiskPressure", "status": "False"}, {"type": "Ready", "status": ready}],
+                "allocatable": {"cpu": "7910m", "memory": "16000000Ki"},
                 "nodeInfo": {"kernelVersion": kernel, "architecture": "arm64",
                              "containerRuntimeVersion": "containerd://1.7.24"}
             }})
         };
-        let list = json!({"items": [node("Unknown", "5.10"), node("True", "6.1.0-9")]});
+        let list = json!({"items": [node("Unknown", "5.10"), node("True", "6.1.0-9"), node("True", "6.12")]});
         let info = nodes(&list);
+        assert_eq!(
+            (info.cpus, info.memory),
+            (Some(14), Some(2 * (16_000_000 << 10)))
+        );
         assert_eq!(
             (info.kernel.as_str(), info.architecture.as_str()),
             ("6.1.0-9", "arm64")
@@ -132,6 +165,20 @@ mod tests {
             (UNSAID, UNSAID)
         );
         assert_eq!(nodes(&Value::Null).kernel, UNSAID);
+    }
+
+    #[test]
+    fn quantities_are_whole_units() {
+        for (text, value) in [
+            ("8", Some(8)),
+            ("7910m", Some(7)),
+            ("2Gi", Some(2 << 30)),
+            ("3k", Some(3000)),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(quantity(text), value, "{text}");
+        }
     }
 
     fn pod(phase: &str, state: Value) -> Value {
