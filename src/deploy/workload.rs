@@ -88,7 +88,11 @@ impl Job {
 /// `$(NAME)` and `$$` have a meaning in arguments and values; a second dollar takes it away. Where
 /// neither stands nothing is changed, since Podman 4 takes variables as they are.
 fn literal(text: &str) -> String {
-    text.replace("$$", "$$$$").replace("$(", "$$(")
+    if text.contains("$$") || text.contains("$(") {
+        text.replace('$', "$$")
+    } else {
+        text.to_owned()
+    }
 }
 
 fn literals<S: serde::Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
@@ -166,7 +170,7 @@ mod tests {
         let value = "a\"\nprivileged: true # $(HOME) \\ {{name}} é";
         let pod = Workload {
             env: BTreeMap::from([("A".to_owned(), value.to_owned())]),
-            args: vec!["- x".to_owned(), "${y} $$".to_owned()],
+            args: vec!["- x".to_owned(), "${y} $$(X)".to_owned()],
             ..workload()
         };
         let pod = pod.pod();
@@ -174,7 +178,7 @@ mod tests {
         for line in [
             r#"value: "a\"\nprivileged: true # $$(HOME) \\ {{name}} é""#,
             r#"- "- x""#,
-            r#"- "${y} $$$$""#,
+            r#"- "$${y} $$$$(X)""#,
         ] {
             assert!(lines.contains(&line), "{line} is not in\n{pod}");
         }

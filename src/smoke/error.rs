@@ -99,6 +99,14 @@ pub enum SmokeError {
         /// The kernel's reason.
         source: std::io::Error,
     },
+    /// The previous image has the name of the one to prove.
+    #[error(
+        "the image of --upgrade-from is called {image} too, and has taken that name from the one to prove; give one of them another tag"
+    )]
+    Moved {
+        /// The name.
+        image: String,
+    },
     /// The matrix is empty.
     #[error("no cell is left of the matrix: [smoke] `exclude` removes every one")]
     NoCells,

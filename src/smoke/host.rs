@@ -16,7 +16,7 @@ const MOUNTS: &str = "/proc/self/mountinfo";
 
 /// Values that the kernel itself changes all the time, and those of interfaces, which come and go
 /// with every container of the engine.
-const RESTLESS: [&str; 18] = [
+const RESTLESS: [&str; 21] = [
     "abi/vsyscall32",
     "fs/aio-nr",
     "fs/binfmt_misc",
@@ -25,10 +25,13 @@ const RESTLESS: [&str; 18] = [
     "fs/inode-nr",
     "fs/inode-state",
     "fs/quota",
+    "kernel/hung_task_warnings",
     "kernel/ns_last_pid",
+    "kernel/perf_event_max_sample_rate",
     "kernel/pty/nr",
     "kernel/random",
     "kernel/sched_domain",
+    "kernel/tainted",
     "net/ipv4/conf",
     "net/ipv4/neigh",
     "net/ipv6/conf",

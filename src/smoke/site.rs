@@ -124,14 +124,17 @@ impl<'a> Site<'a> {
     ) -> Result<Self, SmokeError> {
         let mut images = Session::new(engine);
         let reference = have(engine, subject, &mut images)?;
-        // An engine that has no store proves no upgrade: its containers share no volume.
-        let previous = previous.filter(|_| engine.capabilities().images);
-        let previous = previous.map(|previous| have(engine, previous, &mut images));
-        let previous = previous.transpose()?;
         let image = match subject {
             Subject::Published { image, .. } if !engine.capabilities().images => image.clone(),
             _ => look_up(engine, &reference)?,
         };
+        // An engine that has no store proves no upgrade: its containers share no volume.
+        let previous = previous.filter(|_| engine.capabilities().images);
+        let previous = previous.map(|previous| have(engine, previous, &mut images));
+        let previous = previous.transpose()?;
+        if previous.is_some() && look_up(engine, &reference)?.id != image.id {
+            return Err(SmokeError::Moved { image: reference });
+        }
         let contract = contract(&reference, &image)?;
         if !has_checks(&contract) {
             return Err(SmokeError::NoChecks {
@@ -224,13 +227,15 @@ impl<'a> Site<'a> {
     /// What identifies the image in the report: the digest the caller knows, else the one it was
     /// pulled by. What an engine calls the manifest of an image that it loaded is its own.
     pub(super) fn digest(&self, subject: &Subject) -> (String, DigestOf) {
-        let manifest = match subject {
-            Subject::Built { digest, .. } => Some(digest),
+        let pulled = || self.image.digest.as_ref();
+        let known = match subject {
+            Subject::Built { digest, .. } => Some((digest, DigestOf::Manifest)),
             Subject::Archive(_) => None,
-            Subject::Reference(_) | Subject::Published { .. } => self.image.digest.as_ref(),
+            Subject::Published { .. } => pulled().map(|digest| (digest, DigestOf::Manifest)),
+            Subject::Reference(_) => pulled().map(|digest| (digest, DigestOf::Pulled)),
         };
-        match manifest {
-            Some(digest) => (digest.clone(), DigestOf::Manifest),
+        match known {
+            Some((digest, of)) => (digest.clone(), of),
             None => (self.image.id.clone(), DigestOf::Config),
         }
     }

@@ -81,7 +81,7 @@ pub(in crate::cli) struct Smoke {
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
     /// Leave the containers of failed cells, or of every cell, for a look; `smoke clean` removes
-    /// them
+    /// them. A machine's go with it
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "failed")]
     pub keep: Option<KeepWhen>,
     /// Where failed cells leave the container's log, its report and its configuration

@@ -23,6 +23,9 @@ use super::engines;
 use super::output::Output;
 use subject::Wanted;
 
+/// The check that needs another image.
+const UPGRADE: &str = "upgrade";
+
 /// Some cells did not pass, or none did.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -40,6 +43,11 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
         None => {}
     }
     check_names(&arguments.report)?;
+    if arguments.upgrade_from.is_none() && arguments.check.iter().any(|check| check == UPGRADE) {
+        bail!(Misuse(format!(
+            "--check {UPGRADE} wants --upgrade-from IMAGE, the image before this one"
+        )));
+    }
     let named = arguments.subject.as_deref().unwrap_or_default();
     let wanted = Wanted::of(named, arguments)?;
     let choice = choice(&wanted, arguments)?;
@@ -55,6 +63,9 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
         subject = published::subject(reference, arguments, &session)?;
     }
     // From here on an interruption is ours to clean up after.
+    if matches!(subject, Subject::Archive(_) | Subject::Reference(_)) {
+        refuse_statements(&arguments.report)?;
+    }
     let options = Options {
         ready_timeout: Duration::from_secs(arguments.ready_timeout),
         client: engine::Settings {
@@ -99,6 +110,17 @@ fn check_names(reports: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// A statement that nothing could be stated in is found out before the cells run.
+fn refuse_statements(reports: &[PathBuf]) -> Result<()> {
+    match reports.iter().find(|path| SmokeReport::is_statement(path)) {
+        None => Ok(()),
+        Some(path) => bail!(Misuse(format!(
+            "{} would be about one manifest, which engines do not tell of an image; name the recipe",
+            path.display()
+        ))),
+    }
+}
+
 /// Writes the reports and prints the result.
 fn deliver(
     report: &SmokeReport,
@@ -106,17 +128,18 @@ fn deliver(
     common: &Common,
     output: &Output,
 ) -> Result<()> {
-    for path in paths {
-        report
-            .write(path)
-            .with_context(|| format!("report {}", path.display()))?;
-    }
     if common.json {
         output.data(&report.json());
     } else {
         output.data(&table::of(report));
     }
-    Ok(())
+    // One that cannot be written does not take the others with it.
+    let written = paths.iter().map(|path| {
+        let written = report.write(path);
+        written.with_context(|| format!("report {}", path.display()))
+    });
+    let written: Vec<Result<()>> = written.collect();
+    written.into_iter().collect()
 }
 
 /// Success only if something was proven and nothing failed.

@@ -24,14 +24,17 @@ pub(super) fn subject(named: &str, arguments: &Smoke, session: &Session) -> Resu
     let registry = publish::registry(&arguments.registry, session)?;
     let top = registry.fetch_manifest(&reference)?;
     let top = top.with_context(|| format!("there is no {named} in its registry"))?;
+    // Of an index the platform's own manifest: it is what runs, and what is stated of.
+    let mut pinned = top.digest;
     let mut manifest = parse(named, &top.bytes)?;
     if manifest["manifests"].is_array() {
         let platform = platform(arguments)?;
         let digest = of_platform(&manifest, &platform)
             .with_context(|| format!("{named} has no image for {platform}"))?;
+        pinned = digest.parse()?;
         let chosen = Reference {
             repository: reference.repository.clone(),
-            selector: Selector::Digest(digest.parse()?),
+            selector: Selector::Digest(pinned),
         };
         let chosen = registry.fetch_manifest(&chosen)?;
         let chosen = chosen.with_context(|| format!("{digest} of {named} is not there"))?;
@@ -39,10 +42,10 @@ pub(super) fn subject(named: &str, arguments: &Smoke, session: &Session) -> Resu
     }
     let (id, config) = config(named, &manifest, &reference, &registry)?;
     Ok(Subject::Published {
-        reference: format!("{}@{}", reference.repository, top.digest),
+        reference: format!("{}@{pinned}", reference.repository),
         image: Image {
             id: id.to_string(),
-            digest: Some(top.digest.to_string()),
+            digest: Some(pinned.to_string()),
             labels: labels(&config),
             architecture: config["architecture"].as_str().map(str::to_owned),
         },

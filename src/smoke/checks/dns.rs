@@ -39,7 +39,16 @@ fn run(bench: &Bench<'_>) -> Ruling {
     let line = speech::client(OUTSIDE, SPOKEN);
     let known = bench.inside(&["sh", "-c", &line])?;
     if !speech::heard(&known.text()) {
-        return held("neighbours by name; the outer network has no names to try");
+        let neighbour = bench.say_outside(&line)?;
+        if speech::heard(&neighbour.text()) {
+            return violated(format!(
+                "a plain container finds `{OUTSIDE}` by name, the daemon container does not: {}",
+                known.complaint()
+            ));
+        }
+        return Err(CheckError::Unproven(
+            "neighbours are found by name, but the outer network gives its containers no names to try beyond them".to_owned(),
+        ));
     }
     match says(OUTSIDE, SPOKEN)? {
         Ok(()) => held("neighbours and names of the outer network"),

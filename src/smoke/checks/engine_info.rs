@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::bench::Bench;
+use super::super::error::CheckError;
 use super::{Check, Ruling, has_daemon, held, rule, violated};
 
 pub(super) const CHECK: Check = Check {
@@ -15,6 +16,16 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
+/// What br_netfilter adds to a network namespace.
+const BRIDGE: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+
+/// Whether docker warns that packets of bridges pass no rules.
+fn filtered_past(info: &Value) -> bool {
+    let warnings = info["Warnings"].as_array();
+    let mut warnings = warnings.into_iter().flatten().filter_map(Value::as_str);
+    warnings.any(|warning| warning.contains("bridge-nf-call"))
+}
+
 fn run(bench: &Bench<'_>) -> Ruling {
     let output = bench.inside(&["docker", "info", "--format", "{{json .}}"])?;
     let report = rule!(bench.report()?);
@@ -23,6 +34,11 @@ fn run(bench: &Bench<'_>) -> Ruling {
         Ok(info) => info,
         Err(error) => return violated(format!("docker info cannot be read: {error}")),
     };
+    if filtered_past(&info) && !bench.inside(&["test", "-e", BRIDGE])?.status.success() {
+        return Err(CheckError::Unproven(
+            "the host's kernel has no br_netfilter loaded, so nobody filters bridges".to_owned(),
+        ));
+    }
     let init = info["InitBinary"].as_str().unwrap_or_default().to_owned();
     if let Err(sentence) = fits(&info, &cgroup.choice) {
         return violated(sentence);
@@ -62,12 +78,10 @@ fn fits(info: &Value, cgroup: &str) -> Result<(), String> {
     if status(info, "Supports d_type") == Some("false") {
         return Err("the data directory's file system has no d_type, so layers lose files".into());
     }
-    let warnings = info["Warnings"].as_array();
-    let mut warnings = warnings.into_iter().flatten().filter_map(Value::as_str);
-    match warnings.find(|warning| warning.contains("bridge-nf-call")) {
-        Some(warning) => Err(warning.to_owned()),
-        None => Ok(()),
+    if filtered_past(info) {
+        return Err("packets of bridges pass no rules: bridge-nf-call-iptables is 0".to_owned());
     }
+    Ok(())
 }
 
 /// A value of the storage driver's own list.

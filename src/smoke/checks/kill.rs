@@ -2,7 +2,7 @@
 
 use super::super::bench::Bench;
 use super::super::engine::Feature;
-use super::{Check, Held, Ruling, has_daemon, rule, violated};
+use super::{Check, Held, KILLED, Ruling, has_daemon, rule, violated};
 
 pub(super) const CHECK: Check = Check {
     id: "kill",
@@ -13,9 +13,6 @@ pub(super) const CHECK: Check = Check {
     applies: has_daemon,
     run,
 };
-
-/// 128 + SIGKILL.
-const KILLED: i32 = 137;
 
 fn run(bench: &Bench<'_>) -> Ruling {
     bench.main.ensure_nested()?;

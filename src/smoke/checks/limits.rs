@@ -4,7 +4,7 @@ use super::super::bench::{Bench, TWIN_MEMORY};
 use super::super::error::CheckError;
 use super::super::nested::IMAGE;
 use super::cgroup::READ_LIMIT;
-use super::{Check, Ruling, has_daemon, held, rule, violated};
+use super::{Check, KILLED, Ruling, has_daemon, held, rule, violated};
 
 pub(super) const CHECK: Check = Check {
     id: "limits",
@@ -30,8 +30,12 @@ fn run(bench: &Bench<'_>) -> Ruling {
         )));
     }
     let grown = twin.nested_run(&["--rm", IMAGE, "sh", "-c", GROW])?;
-    if grown.status.success() || grown.text().contains("survived") {
-        return violated("a nested container grew to 512 MiB in a container of 300 MiB");
+    if grown.code() != KILLED {
+        return violated(format!(
+            "a nested container that grows to 512 MiB in a container of 300 MiB ended with code {}, expected {KILLED}: {}",
+            grown.code(),
+            grown.complaint()
+        ));
     }
     let ready = twin.run(&["dindctl", "ready"])?;
     if !ready.status.success() {

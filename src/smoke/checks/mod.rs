@@ -98,6 +98,9 @@ pub(super) const CHECKS: [Check; 25] = [
     host_unchanged::CHECK,
 ];
 
+/// The exit code of what SIGKILL ended: 128 and its number.
+const KILLED: i32 = 137;
+
 /// The check that needs an image beside the one that is proven.
 pub(super) const UPGRADE: &str = upgrade::CHECK.id;
 

@@ -204,7 +204,7 @@ impl Engine for Cli {
         if !output.status.success() {
             return Ok(None);
         }
-        image_from(&self.json(&output)?[0])
+        image_from(&self.json(&output)?[0], reference)
             .map(Some)
             .map_err(|reason| self.unreadable(&output, reason))
     }

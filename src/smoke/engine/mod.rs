@@ -36,6 +36,7 @@ pub trait Engine: Send + Sync {
 
     /// The OCI runtime that it was told to use, or none for its own choice.
     fn runtime(&self) -> Option<&str>;
+
     /// Where it is.
     fn host(&self) -> SmokeHost {
         SmokeHost::Here

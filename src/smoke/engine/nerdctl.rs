@@ -99,7 +99,7 @@ mod tests {
             "Id": "sha256:ab", "RepoTags": ["localhost/a:1"], "Architecture": "amd64",
             "RepoDigests": ["localhost/a@sha256:cd"], "Config": {"Labels": {"k": "v"}}
         });
-        let image = image_from(&value).expect("complete");
+        let image = image_from(&value, "localhost/a:1").expect("complete");
         assert_eq!(image.id, "sha256:ab");
         assert_eq!(image.digest.as_deref(), Some("sha256:cd"));
 

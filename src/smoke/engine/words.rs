@@ -121,21 +121,37 @@ pub(super) fn architecture(name: &str) -> String {
 
 /// An image from an element of `image inspect`, or what is missing. Without `--format`, because
 /// Podman 4.3 and Docker disagree on what `{{json .}}` is the JSON of.
-pub(super) fn image_from(value: &Value) -> Result<Image, String> {
+pub(super) fn image_from(value: &Value, reference: &str) -> Result<Image, String> {
     let id = text_at(value, "/Id")?;
     let labels = value["Config"]["Labels"].as_object();
     let labels = labels.into_iter().flatten();
     let labels: BTreeMap<_, _> = labels
         .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
         .collect();
-    let digest = value["RepoDigests"][0].as_str();
-    let digest = digest.and_then(|reference| reference.split_once('@'));
+    let digests = value["RepoDigests"].as_array().into_iter().flatten();
+    let digest = digests
+        .filter_map(|digest| digest.as_str()?.split_once('@'))
+        .find(|(repository, _)| same_repository(repository, reference));
     Ok(Image {
         id: with_algorithm(&id),
         digest: digest.map(|(_, digest)| digest.to_owned()),
         labels,
         architecture: text_at(value, "/Architecture").ok(),
     })
+}
+
+/// Whether a reference is of that repository: Podman says `docker.io/library/` where Docker says
+/// nothing, and an image can be known by the digests of several registries.
+fn same_repository(repository: &str, reference: &str) -> bool {
+    let bare = |name: &str| {
+        let name = name.split_once('@').map_or(name, |(name, _)| name);
+        let name = name.strip_prefix("docker.io/").unwrap_or(name);
+        name.strip_prefix("library/").unwrap_or(name).to_owned()
+    };
+    let name = bare(reference);
+    let slash = name.rfind('/').map_or(0, |at| at + 1);
+    let end = name[slash..].find(':').map_or(name.len(), |at| slash + at);
+    bare(repository) == name[..end]
 }
 
 /// A container's state from an element of `container inspect`, or what is missing.
@@ -235,10 +251,10 @@ mod tests {
     #[test]
     fn images_and_states_are_read_from_inspect() {
         let value = json!({
-            "Id": "ab", "Architecture": "arm64", "RepoDigests": ["r.example/x@sha256:cd"],
+            "Id": "ab", "Architecture": "arm64", "RepoDigests": ["mirror.example:5000/x@sha256:ee", "r.example/x@sha256:cd"],
             "Config": {"Labels": {"k": "v"}}
         });
-        let image = image_from(&value).expect("complete");
+        let image = image_from(&value, "r.example/x:1").expect("complete");
         assert_eq!(image.id, "sha256:ab");
         assert_eq!(image.digest.as_deref(), Some("sha256:cd"));
         assert_eq!(image.architecture.as_deref(), Some("arm64"));
@@ -251,6 +267,19 @@ mod tests {
         let state = state_from(&value).expect("complete");
         assert_eq!(state.address, Some(IpAddr::from([10, 1, 2, 3])));
         assert!(state_from(&json!({})).is_err());
+    }
+
+    #[test]
+    fn a_repository_is_one_by_any_name() {
+        for (repository, reference, same) in [
+            ("r.example:5000/a/x", "r.example:5000/a/x:tag", true),
+            ("r.example:5000/a/x", "r.example:5000/a/x@sha256:00", true),
+            ("docker.io/library/x", "x:1", true),
+            ("docker.io/ci/x", "ci/x", true),
+            ("mirror.example/ci/x", "ci/x", false),
+        ] {
+            assert_eq!(same_repository(repository, reference), same, "{reference}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An image to run inside the image under test, made without any registry: a shell and two tools
+//! An image to run inside the image under test, made without any registry: a shell and a few tools
 //! taken out of the running outer container, with the libraries they load.
 //!
 //! What is inside was already inside the image under test, so it fits its architecture and needs
@@ -28,7 +28,7 @@ const RESOLVERS: [&str; 2] = ["libnss_dns.so.2", "libresolv.so.2"];
 /// Where programs are, in the order of a usual `PATH`.
 const PROGRAM_DIRS: [&str; 4] = ["/bin", "/usr/bin", "/sbin", "/usr/sbin"];
 
-/// Most files followed; a shell and three tools need about a dozen.
+/// Most files followed; they and their libraries are about a dozen.
 const FILE_LIMIT: usize = 64;
 
 /// Reads files of the container the nested image is made of.

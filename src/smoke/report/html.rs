@@ -133,7 +133,8 @@ fn mark<'a>(cell: &'a CellResult, id: &'a str) -> Mark<'a> {
         Some(Outcome::Held) => ("held", "✓"),
         Some(Outcome::Violated) => ("violated", "✗"),
         Some(Outcome::Error) => ("error", "!"),
-        Some(Outcome::Skipped | Outcome::Unproven) => ("skipped", "–"),
+        Some(Outcome::Skipped) => ("skipped", "–"),
+        Some(Outcome::Unproven) => ("unproven", "?"),
         None => ("absent", ""),
     };
     Mark {

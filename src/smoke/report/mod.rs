@@ -43,6 +43,9 @@ pub struct SmokeReport {
 pub enum DigestOf {
     /// The image's manifest: it stays the same from registry to registry.
     Manifest,
+    /// What the image was pulled by: its manifest, or an index of several platforms, of which one
+    /// was proven.
+    Pulled,
     /// The image's configuration, which engines call its id.
     Config,
 }
@@ -50,13 +53,14 @@ pub enum DigestOf {
 /// One cell of a matrix: the image started in one way on one engine.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CellResult {
-    /// Its name, which `--cell` takes: the words of engine, cgroup, storage, iptables and mode.
+    /// Its name, which `--cell` takes: the words of engine, cgroup, storage, iptables and
+    /// mode, and of a machine its host.
     pub name: String,
     /// The engine it ran on.
     pub engine: EngineFacts,
-    /// The control group namespace of the container: `private` or `host`.
+    /// What the container saw of control groups: `private`, `host` or `mounted`.
     pub cgroup: String,
-    /// What the data directory lay on: `volume`, `tmpfs` or `loop`.
+    /// What the data directory lay on: `volume`, `tmpfs`, `loop`, or a word of `virtiofs`.
     pub storage: String,
     /// The iptables backend: `legacy`, `nft` or `auto`.
     pub iptables: String,

@@ -26,7 +26,7 @@ pub enum ReportError {
     },
     /// There is no digest that a statement could be about.
     #[error(
-        "{0} is known by the digest of its configuration only, which no registry knows it by: a statement needs an image that was built here or came from a registry"
+        "a statement is about one manifest, and that of {0} is not known: an engine tells the digest of a configuration, or of an index of several platforms; prove the recipe"
     )]
     Digest(String),
     /// It could not be rendered.
@@ -49,7 +49,7 @@ enum Format {
 
 impl Format {
     fn of(path: &Path) -> Result<Self, ReportError> {
-        if path.to_string_lossy().ends_with(".intoto.json") {
+        if SmokeReport::is_statement(path) {
             return Ok(Self::Statement);
         }
         match path.extension().and_then(|extension| extension.to_str()) {
@@ -67,6 +67,11 @@ impl SmokeReport {
     pub fn json(&self) -> String {
         let text = serde_json::to_string_pretty(self).expect("plain structures are always JSON");
         text + "\n"
+    }
+
+    /// Whether `path` names an in-toto statement.
+    pub fn is_statement(path: &Path) -> bool {
+        path.to_string_lossy().ends_with(".intoto.json")
     }
 
     /// Whether a report can be written to `path`: asked before minutes are spent on one.
