@@ -1,8 +1,8 @@
 //! Programs that run beside this one and never outlive it.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
@@ -39,6 +39,28 @@ impl Command {
     /// # Errors
     /// When nothing can be started.
     pub fn start(self) -> Result<Background, ProcessError> {
+        let tail = Keep::Tail(self.stderr_tail);
+        let (mut program, output) = self.launch()?;
+        program.stdout = Capture::start(output, tail);
+        Ok(program)
+    }
+
+    /// Starts the program beside this one, and gives the two ends of a conversation with it: its
+    /// output to read, its input to write.
+    ///
+    /// # Errors
+    /// As [`Command::start`].
+    pub fn converse(self) -> Result<(Background, ChildStdout, ChildStdin), ProcessError> {
+        let name = self.program.clone();
+        let (mut program, output) = self.launch()?;
+        match (output, program.input.take()) {
+            (Some(output), Some(input)) => Ok((program, output, input)),
+            _ => Err(start_error(&name, None, io::Error::other("without pipes"))),
+        }
+    }
+
+    /// The started program, and its output, which nobody reads yet.
+    fn launch(self) -> Result<(Background, Option<ChildStdout>), ProcessError> {
         let command = error::command_line(&self.program, &self.args);
         if self.interrupt.is_set() {
             return Err(ProcessError::Interrupted { command });
@@ -67,21 +89,23 @@ impl Command {
         });
         let child = started
             .recv()
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            .unwrap_or_else(|error| Err(io::Error::other(error)));
         let mut child = child.map_err(|source| {
             let what = "setpriv (Debian: apt-get install util-linux)".to_owned();
             start_error("setpriv".as_ref(), Some(what), source)
         })?;
-        Ok(Background {
+        let output = child.stdout.take();
+        let program = Background {
             input: child.stdin.take(),
             group: Pid::from_child(&child),
-            stdout: Capture::start(child.stdout.take(), Keep::Tail(self.stderr_tail)),
+            stdout: Capture::start(None::<ChildStdout>, Keep::Tail(0)),
             stderr: Capture::start(child.stderr.take(), Keep::Tail(self.stderr_tail)),
             child,
             ended,
             over: false,
             command,
-        })
+        };
+        Ok((program, output))
     }
 }
 

@@ -23,6 +23,7 @@ mod list;
 pub mod matrix;
 pub mod nested;
 mod perform;
+mod registry;
 pub mod report;
 mod run;
 mod schedule;

@@ -114,3 +114,22 @@ options ndots:0'
 network_resolvers
 network_ndots
 contains "$(cat "$dind_root/etc/resolv.conf")" ndots:0
+it "of one that cannot be written a copy without it takes its place"
+put /etc/resolv.conf 'nameserver 127.0.0.11
+options ndots:0'
+resolv_write() {
+  [ "$1" != "$dind_root/etc/resolv.conf" ] || return 1
+  printf '%s' "$resolv_text" >"$1"
+}
+mount() { bound=$*; }
+mkdir -p "$cfg_run_dir"
+report_decisions='' report_tried=''
+network_resolvers
+network_ndots
+equals "$bound" "--bind $cfg_run_dir/resolv.conf $dind_root/etc/resolv.conf"
+equals "$(cat "$cfg_run_dir/resolv.conf")" 'nameserver 127.0.0.11'
+equals "$report_tried" ''
+it "and where that fails too, the report says what is missing"
+mount() { false; }
+network_ndots
+contains "$report_tried" 'names without a dot'

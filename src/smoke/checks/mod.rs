@@ -19,6 +19,7 @@ mod network;
 mod published_port;
 mod ready;
 mod refusal;
+mod registry;
 mod second_daemon;
 mod stop;
 mod storage;
@@ -70,7 +71,7 @@ pub(super) struct Check {
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
-pub(super) const CHECKS: [Check; 25] = [
+pub(super) const CHECKS: [Check; 26] = [
     ready::CHECK,
     refusal::CHECK,
     engine_info::CHECK,
@@ -78,6 +79,7 @@ pub(super) const CHECKS: [Check; 25] = [
     ca::CHECK,
     nested_run::CHECK,
     nested_use::CHECK,
+    registry::CHECK,
     storage::CHECK,
     iptables::CHECK,
     tls::CHECK,

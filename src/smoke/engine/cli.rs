@@ -258,23 +258,17 @@ impl Engine for Cli {
         Ok(output)
     }
 
-    fn exec(
+    fn inside(
         &self,
         container: &str,
         program: &[&str],
-        input: Input,
-        limit: Duration,
-    ) -> Result<Output, EngineError> {
+        reads: bool,
+    ) -> Result<Command, EngineError> {
         let mut command = self.command(&["exec"]);
-        if !matches!(input, Input::Null) {
+        if reads {
             command = command.arg("--interactive");
         }
-        Ok(command
-            .arg(container)
-            .args(program)
-            .input(input)
-            .timeout(limit)
-            .output()?)
+        Ok(command.arg(container).args(program))
     }
 
     fn enter(&self, container: &str) -> Option<String> {

@@ -291,23 +291,13 @@ impl Engine for Kubernetes {
         lacks(Feature::Foreground)
     }
 
-    fn exec(
-        &self,
-        name: &str,
-        program: &[&str],
-        input: Input,
-        limit: Duration,
-    ) -> Result<Output, EngineError> {
+    fn inside(&self, name: &str, program: &[&str], reads: bool) -> Result<Command, EngineError> {
         let mut command = self.command(&["exec"]);
-        if !matches!(input, Input::Null) {
+        if reads {
             command = command.arg("--stdin");
         }
-        Ok(command
-            .args([job(name).as_str(), "--container", CONTAINER, "--"])
-            .args(program)
-            .input(input)
-            .timeout(limit)
-            .output()?)
+        let container = [job(name).as_str(), "--container", CONTAINER, "--"].map(str::to_owned);
+        Ok(command.args(container).args(program))
     }
 
     fn enter(&self, name: &str) -> Option<String> {

@@ -20,7 +20,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::lab::Supply;
-use crate::process::{Input, Interrupt, Output};
+use crate::process::{Command, Input, Interrupt, Output};
 use crate::recipe::{CgroupNamespace, SmokeHost, SmokeStorage};
 
 pub use error::EngineError;
@@ -123,7 +123,23 @@ pub trait Engine: Send + Sync {
         program: &[&str],
         input: Input,
         limit: Duration,
-    ) -> Result<Output, EngineError>;
+    ) -> Result<Output, EngineError> {
+        let reads = !matches!(input, Input::Null);
+        let command = self.inside(container, program, reads)?;
+        Ok(command.input(input).timeout(limit).output()?)
+    }
+
+    /// The command that runs a program inside a running container, which reads the command's input
+    /// or none.
+    ///
+    /// # Errors
+    /// When the engine does not run.
+    fn inside(
+        &self,
+        container: &str,
+        program: &[&str],
+        reads: bool,
+    ) -> Result<Command, EngineError>;
 
     /// The command line by which a user enters a running container; none where containers go with
     /// the engine.

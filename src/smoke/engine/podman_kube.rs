@@ -15,7 +15,7 @@ use super::{
     Capabilities, CgroupNamespaces, Engine, EngineError, EngineInfo, Entry, Feature, Image,
     RunSpec, Settings, State, podman,
 };
-use crate::process::{Input, Output};
+use crate::process::{Command, Input, Output};
 use crate::recipe::CgroupNamespace;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -132,14 +132,8 @@ impl Engine for PodmanKube {
         })
     }
 
-    fn exec(
-        &self,
-        pod: &str,
-        program: &[&str],
-        input: Input,
-        limit: Duration,
-    ) -> Result<Output, EngineError> {
-        self.podman.exec(&container(pod), program, input, limit)
+    fn inside(&self, pod: &str, program: &[&str], reads: bool) -> Result<Command, EngineError> {
+        self.podman.inside(&container(pod), program, reads)
     }
 
     fn enter(&self, pod: &str) -> Option<String> {

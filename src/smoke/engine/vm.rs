@@ -241,14 +241,13 @@ impl Engine for Vm {
         self.cli()?.run(spec, input)
     }
 
-    fn exec(
+    fn inside(
         &self,
         container: &str,
         program: &[&str],
-        input: Input,
-        limit: Duration,
-    ) -> Result<Output, EngineError> {
-        self.cli()?.exec(container, program, input, limit)
+        reads: bool,
+    ) -> Result<Command, EngineError> {
+        self.cli()?.inside(container, program, reads)
     }
 
     /// The machine ends with the run.

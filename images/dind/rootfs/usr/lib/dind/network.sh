@@ -76,9 +76,15 @@ network_ndots() {
     resolv_text="$resolv_text$key $rest$engine_newline"
   done <"$dind_root/etc/resolv.conf"
   [ -n "$resolv_changed" ] || return 0
-  # Written in place: it is a mount.
-  { printf '%s' "$resolv_text" >"$dind_root/etc/resolv.conf"; } 2>/dev/null ||
+  resolv_write "$dind_root/etc/resolv.conf" ||
+    { resolv_write "$cfg_run_dir/resolv.conf" &&
+      mount --bind "$cfg_run_dir/resolv.conf" "$dind_root/etc/resolv.conf"; } ||
     report_tried network ndots "cannot be taken out of /etc/resolv.conf: nested networks miss names without a dot"
+}
+
+# resolv_write FILE: in place, as what engines give is a mount; beside a read-only root it is a read-only one.
+resolv_write() {
+  { printf '%s' "$resolv_text" >"$1"; } 2>/dev/null
 }
 
 # network_clamp: TCP of nested networks that do not know the MTU (an engine without a default for new ones, networks
