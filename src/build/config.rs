@@ -14,8 +14,8 @@ use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
 use crate::platform::Platform;
 use crate::recipe::{Hardening, Listen, Network, Recipe, Run, Storage, Tls};
 
-use super::Assembly;
 use super::tags::TagData;
+use super::{Assembly, Seen};
 
 /// Annotation and label keys of the OCI image specification (annotations.md).
 mod key {
@@ -167,7 +167,7 @@ pub(super) fn image(
         platform,
         created: epoch,
         author: None,
-        config: container(recipe, lock, &runtime, &data, epoch, &assembly.unprivileged),
+        config: container(recipe, lock, &runtime, &data, epoch, &assembly.seen),
         steps,
         annotations: annotations(recipe, &data, epoch),
     })
@@ -199,17 +199,17 @@ fn container(
     runtime: &Runtime,
     data: &TagData,
     epoch: Epoch,
-    unprivileged: &[String],
+    seen: &Seen,
 ) -> ContainerConfig {
     let mut labels = annotations(recipe, data, epoch);
-    if let Some(contract) = guest::contract(recipe, runtime, &data.engine.version)
+    if let Some(contract) = guest::contract(recipe, runtime, &data.engine.version, &seen.plugins)
         && let Ok(value) = serde_json::to_value(&contract)
     {
         // By way of a value, whose keys are sorted: the canonical form.
         labels.insert(LABEL.to_owned(), value.to_string());
     }
     // The keys of a value are sorted: the same text each time.
-    let record = build_record(lock, recipe, unprivileged).to_string();
+    let record = build_record(lock, recipe, &seen.unprivileged).to_string();
     labels.insert(BUILD_LABEL.to_owned(), record);
     labels.extend(recipe.labels.clone());
     ContainerConfig {

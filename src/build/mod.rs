@@ -102,8 +102,16 @@ type Layers = Vec<(LayerName, LayerInput)>;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Assembly {
     layers: Vec<Written>,
+    seen: Seen,
+}
+
+/// What was seen of a tree while it was made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Seen {
     /// The programs of packages that lost their set-id bits.
     unprivileged: Vec<String>,
+    /// The plugins of Docker's client.
+    plugins: Vec<String>,
     /// What should be known although the image is built.
     notes: Vec<String>,
 }
@@ -146,8 +154,7 @@ fn build_platform(
         context.repositories,
         context.fetcher,
     )?;
-    let (layers, unprivileged, notes) =
-        assemble(recipe, lock, &locked, &sources, platform, context)?;
+    let (layers, seen) = assemble(recipe, lock, &locked, &sources, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
     let keys: Vec<Digest> = layers
@@ -177,8 +184,7 @@ fn build_platform(
     }
     let assembly = Assembly {
         layers: written,
-        unprivileged,
-        notes,
+        seen,
     };
     tell(&assembly, context);
     store::write_note(context.fetcher.cache(), Derived::Layers, &key, &assembly)?;
@@ -190,7 +196,7 @@ fn build_platform(
 
 /// Says what should be known of an image, whether it was made now or before.
 fn tell(assembly: &Assembly, context: &Context<'_>) {
-    for note in &assembly.notes {
+    for note in &assembly.seen.notes {
         context.reporter.warn(Stage::Assemble, note);
     }
 }
@@ -272,8 +278,7 @@ fn from_cache(
     Ok(Some((assembly, blobs)))
 }
 
-/// Packages, rules, guest, hardening and database, in the order of the design; cut into layers. With
-/// them the programs that lost their set-id bits, and what should be known of the image.
+/// Packages, rules, guest, hardening and database, in the order of the design; cut into layers.
 fn assemble(
     recipe: &Recipe,
     lock: &Lock,
@@ -281,7 +286,7 @@ fn assemble(
     sources: &[PackageSource],
     platform: Platform,
     context: &Context<'_>,
-) -> Result<(Layers, Vec<String>, Vec<String>), BuildError> {
+) -> Result<(Layers, Seen), BuildError> {
     let epoch = context.epoch;
     let filters = filters(recipe);
     let mut unpacked = unpack::unpack(locked, recipe, &filters, context.fetcher, context.reporter)?;
@@ -329,10 +334,14 @@ fn assemble(
     setup::dpkg::write_database(&mut setup)?;
     let data = config::file_data(recipe, &data, platform);
     guest::place_content(&mut setup, &recipe.content, &data)?;
-    let notes = harden::check(setup.tree, &packages, recipe)?;
+    let seen = Seen {
+        unprivileged,
+        plugins: guest::plugins(setup.tree),
+        notes: harden::check(setup.tree, &packages, recipe)?,
+    };
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
     let layers = segments::cut(&tree, &packages, &unpack::digests(locked), &assigned, epoch);
-    Ok((layers, unprivileged, notes))
+    Ok((layers, seen))
 }
 
 fn layer_key(input: &LayerInput, compression: Compression) -> Digest {

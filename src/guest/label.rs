@@ -40,6 +40,9 @@ pub struct Contract {
     /// a volume, where the root file system is read-only.
     #[serde(default)]
     pub writable: Vec<String>,
+    /// The plugins of Docker's client, for example `docker-compose`.
+    #[serde(default)]
+    pub plugins: Vec<String>,
     /// The mode of the TLS client's private key, in octal; other keys are their owner's alone.
     #[serde(default = "private")]
     pub client_key_mode: String,

@@ -12,5 +12,5 @@ mod sources;
 pub use content::{ContentError, FileData, enrol, place_content};
 pub use label::{Contract, Engine, LABEL, Port, Privileges};
 pub use place::{GuestData, GuestError, place};
-pub use profile::{Runtime, contract, runtime};
+pub use profile::{Runtime, contract, plugins, runtime};
 pub use sources::Sources;

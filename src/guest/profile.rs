@@ -1,8 +1,9 @@
 //! What an image of each profile declares: entry point, environment, ports, volumes, directories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::recipe::{InitKind, ListenTcp, Profile, Recipe, StorageDriver};
+use crate::tree::{Tree, TreePath};
 
 use super::label::{Contract, Engine, Port, Privileges};
 
@@ -101,7 +102,12 @@ fn writable(recipe: &Recipe) -> Vec<String> {
 }
 
 /// The label that describes the image to `smoke` and `deploy`.
-pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Option<Contract> {
+pub fn contract(
+    recipe: &Recipe,
+    runtime: &Runtime,
+    engine_version: &str,
+    plugins: &[String],
+) -> Option<Contract> {
     let profile = recipe.profile?;
     Some(Contract {
         schema: 1,
@@ -131,8 +137,26 @@ pub fn contract(recipe: &Recipe, runtime: &Runtime, engine_version: &str) -> Opt
         privileges: Privileges { privileged: true },
         read_only: recipe.hardening.read_only,
         writable: writable(recipe),
+        plugins: plugins.to_vec(),
         client_key_mode: recipe.tls.client_key_mode().to_owned(),
     })
+}
+
+/// Where Docker's client looks for plugins of all users (docker/cli, `cli-plugins/manager`).
+const PLUGIN_DIRECTORIES: [&str; 4] = [
+    "usr/local/lib/docker/cli-plugins",
+    "usr/local/libexec/docker/cli-plugins",
+    "usr/lib/docker/cli-plugins",
+    "usr/libexec/docker/cli-plugins",
+];
+
+/// The plugins of Docker's client in a tree, in the order of their names.
+pub fn plugins(tree: &Tree) -> Vec<String> {
+    let directories = PLUGIN_DIRECTORIES.iter();
+    let directories = directories.filter_map(|path| TreePath::parse(path).ok());
+    let found = directories.flat_map(|directory| tree.below(&directory));
+    let names = found.filter_map(|(path, _)| path.file_name().map(str::to_owned));
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The ladder of the recipe.

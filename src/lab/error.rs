@@ -71,6 +71,24 @@ pub enum LabError {
         /// What it said.
         complaint: String,
     },
+    /// A path cannot be a socket's, or be said to who serves it.
+    #[error("{} {reason}; choose another cache directory (--cache-dir)", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The machine is there, and the image's own daemon does not start in it.
+    #[error("{reason} in the machine {machine}{}", tail(.console))]
+    Daemon {
+        /// Which machine: `bookworm-v2`.
+        machine: String,
+        /// What happened.
+        reason: String,
+        /// The end of what it printed.
+        console: String,
+    },
     /// The machine ended, hung, or says itself that it cannot serve.
     #[error("the machine {machine} did not come up, {stage}: {reason}{}", tail(.console))]
     Boot {

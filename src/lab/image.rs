@@ -14,7 +14,12 @@ use super::archive::{Part, decoded, document, index, member};
 use super::error::LabError;
 use super::initramfs::{Newc, Owner};
 use crate::digest::{Digest, Hashing};
+use crate::process::{Interrupt, ProcessError};
 
+/// Most bytes of a layer's archive, what the disk of a machine holds.
+const LAYER_LIMIT: u64 = 16 << 30;
+/// Bytes decoded between two looks at whether to go on.
+const STEP: u64 = 16 << 20;
 /// Most entries of a layer.
 const ENTRY_LIMIT: usize = 1_000_000;
 /// What a name begins with that takes another one away (OCI image specification, "Whiteouts").
@@ -81,7 +86,7 @@ pub(super) struct Layer {
 
 impl Image {
     /// Reads the one image of a docker-archive; `to` becomes the spool.
-    pub(super) fn unfold(from: &File, to: &Path) -> Result<Self, LabError> {
+    pub(super) fn unfold(from: &File, to: &Path, interrupt: &Interrupt) -> Result<Self, LabError> {
         let unusable = |error: io::Error| LabError::Image(error.to_string());
         let wrong =
             |name: &str, error: serde_json::Error| LabError::Image(format!("{name}: {error}"));
@@ -108,7 +113,11 @@ impl Image {
         let mut below = Below::default();
         for (name, diff_id) in entry.layers.iter().zip(rootfs.diff_ids) {
             let content = member(from, &files, name)?;
-            let (offset, length, found) = keep(content, &mut spool).map_err(unusable)?;
+            let kept = keep(content, &mut spool, interrupt).map_err(unusable)?;
+            let Some((offset, length, found)) = kept else {
+                let command = format!("decoding of {name}");
+                return Err(ProcessError::Interrupted { command }.into());
+            };
             if found != diff_id {
                 return Err(LabError::Image(format!(
                     "{name} has the digest {found}, its configuration says {diff_id}"
@@ -157,9 +166,8 @@ impl Image {
             }
         }
         for (path, (owner, node)) in &layer.nodes {
-            if let Node::Name(of) = node
-                && let Some(inode) = inodes.get(of)
-            {
+            if let Node::Name(of) = node {
+                let inode = inodes.get(of).ok_or_else(|| elsewhere(path, of))?;
                 archive.name(&join(root, path), *owner, *inode)?;
             }
         }
@@ -167,15 +175,41 @@ impl Image {
     }
 }
 
-/// Decodes a layer to the end of the spool: where it is, its length and its digest.
-fn keep(content: Part<'_>, spool: &mut File) -> io::Result<(u64, u64, Digest)> {
+/// A layer of an archive may name files of its own only: an overlay cannot link to another layer.
+fn elsewhere(path: &[u8], of: &[u8]) -> io::Error {
+    let [path, of] = [path, of].map(|path| String::from_utf8_lossy(path).into_owned());
+    io::Error::other(format!(
+        "{path} is another name of {of}, which is no file of the same layer"
+    ))
+}
+
+/// Decodes a layer to the end of the spool: where it is, its length and its digest; none when it
+/// is interrupted.
+fn keep(
+    content: Part<'_>,
+    spool: &mut File,
+    interrupt: &Interrupt,
+) -> io::Result<Option<(u64, u64, Digest)>> {
     let offset = spool.stream_position()?;
     let mut out = BufWriter::with_capacity(1 << 20, &*spool);
     let mut content = Hashing::new(decoded(content)?);
-    io::copy(&mut content, &mut out)?;
+    loop {
+        if interrupt.is_set() {
+            return Ok(None);
+        }
+        match io::copy(&mut content.by_ref().take(STEP), &mut out)? {
+            0 => break,
+            _ if content.count() > LAYER_LIMIT => {
+                return Err(io::Error::other(format!(
+                    "a layer has more than {LAYER_LIMIT} bytes"
+                )));
+            }
+            _ => {}
+        }
+    }
     out.flush()?;
     let (_, digest, length) = content.finish();
-    Ok((offset, length, digest))
+    Ok(Some((offset, length, digest)))
 }
 
 /// What the layers so far have, merged; of directories also whose they are.
@@ -206,7 +240,9 @@ fn read(
         if name == OPAQUE {
             opaque.insert(above.to_vec());
         } else if let Some(gone) = name.strip_prefix(WHITEOUT) {
-            nodes.insert(join(above, gone), (Owner::PROGRAM, Node::Gone));
+            // It is said of lower layers: what this one has there stays.
+            let gone = nodes.entry(join(above, gone));
+            gone.or_insert((Owner::PROGRAM, Node::Gone));
         } else if !path.is_empty()
             && let Some(node) = node(&entry, offset)?
         {
@@ -368,7 +404,7 @@ mod tests {
         let path = scratch.path().join("image.tar");
         std::fs::write(&path, archive.into_inner().expect("written")).expect("written");
         let file = File::open(&path).expect("an archive");
-        Image::unfold(&file, &scratch.path().join("spool")).expect("an image")
+        Image::unfold(&file, &scratch.path().join("spool"), &Interrupt::new()).expect("an image")
     }
 
     fn said(image: &Image, layer: usize) -> Vec<String> {
@@ -410,5 +446,45 @@ mod tests {
             said(&image, 2),
             ["etc/ 755", "etc/b gone", "etc/c", "etc/d gone"]
         );
+    }
+
+    #[test]
+    fn a_whiteout_takes_nothing_away_from_its_own_layer() {
+        let image = image(&[&[("a", "1"), ("b", "2")], &[("a", "3"), (".wh.a", "")]]);
+        assert_eq!(said(&image, 1), ["a"]);
+    }
+
+    #[test]
+    fn another_name_of_a_file_that_is_not_there_is_an_error_and_no_gap() {
+        let mut image = image(&[&[("a", "1")]]);
+        let nodes = &mut image.layers[0].nodes;
+        nodes.insert(b"b".to_vec(), (Owner::PROGRAM, Node::Name(b"c".to_vec())));
+        let mut archive = Newc::new(Vec::new());
+        let error = image.pack(&image.layers[0], b"layers/0", &mut archive);
+        let error = error.expect_err("a gap").to_string();
+        assert_eq!(
+            error,
+            "b is another name of c, which is no file of the same layer"
+        );
+    }
+
+    #[test]
+    fn an_interruption_ends_the_decoding_of_a_layer() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let path = scratch.path().join("layer");
+        std::fs::write(&path, [0; 1024]).expect("written");
+        let file = File::open(&path).expect("a file");
+        let part = || Part {
+            file: &file,
+            position: 0,
+            left: 1024,
+        };
+        let mut spool = tempfile::tempfile().expect("a file");
+        let interrupt = Interrupt::new();
+        let whole = keep(part(), &mut spool, &interrupt).expect("decoded");
+        assert!(whole.is_some_and(|(_, length, _)| length == 1024));
+        interrupt.set();
+        let broken_off = keep(part(), &mut spool, &interrupt).expect("decoded");
+        assert!(broken_off.is_none());
     }
 }

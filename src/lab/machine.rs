@@ -49,6 +49,15 @@ const POLL: Duration = Duration::from_millis(100);
 /// Lines of the console that an error shows.
 const CONSOLE_LINES: usize = 25;
 
+/// The stage in which it is the image's own daemon that fails.
+const OF_IMAGE: &str = "dockerd";
+
+/// What the names of the machines' directories begin with.
+const PREFIX: &str = "vm-";
+
+/// The file in each that is locked as long as its machine is used.
+const HELD: &str = "held";
+
 /// Where a machine has what the lab gives it.
 const LAB: &str = "lab";
 
@@ -68,6 +77,7 @@ pub struct Machine {
     _qemu: Background,
     _shares: Vec<Background>,
     scratch: TempDir,
+    _held: File,
     port: u16,
     names: Vec<String>,
 }
@@ -89,13 +99,9 @@ impl Machine {
             .reporter
             .begin(Stage::Smoke, &format!("machine {}", plan.name), None);
         let home = supply.fetcher.cache().home().join("tmp");
-        let scratch = tempfile::Builder::new()
-            .prefix("vm-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(&home);
-        let scratch = scratch.map_err(LabError::file("write", &home))?;
+        let (scratch, held) = scratch(&home)?;
         let at = |name: &str| scratch.path().join(name);
-        let image = Image::unfold(&image, &at("layers"))?;
+        let image = Image::unfold(&image, &at("layers"), interrupt)?;
         let path = at("kernel");
         fs::write(&path, &kernel.image).map_err(LabError::file("write", &path))?;
         let path = at("disk");
@@ -135,6 +141,7 @@ impl Machine {
             _qemu: qemu,
             _shares: servers,
             scratch,
+            _held: held,
             port,
             names: store::names(&image),
         })
@@ -154,6 +161,36 @@ impl Machine {
     pub fn names(&self) -> &[String] {
         &self.names
     }
+}
+
+/// A directory for a machine, and the file that is locked as long as it is used. Those of machines
+/// whose process was killed go.
+fn scratch(home: &Path) -> Result<(TempDir, File), LabError> {
+    let entries = fs::read_dir(home).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes())
+    }) {
+        // Without the file it is one that begins or ends just now.
+        if File::open(entry.path().join(HELD)).is_ok_and(|held| held.try_lock().is_ok()) {
+            fs::remove_dir_all(entry.path()).map_err(LabError::file("remove", &entry.path()))?;
+        }
+    }
+    let scratch = tempfile::Builder::new()
+        .prefix(PREFIX)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(home);
+    let scratch = scratch.map_err(LabError::file("write", home))?;
+    shares::fits(scratch.path())?;
+    // Locked under another name, so that nobody takes it for one that is left.
+    let path = scratch.path().join("new");
+    let held = File::create_new(&path).map_err(LabError::file("write", &path))?;
+    held.lock().map_err(LabError::file("write", &path))?;
+    let named = fs::rename(&path, scratch.path().join(HELD));
+    named.map_err(LabError::file("write", &path))?;
+    Ok((scratch, held))
 }
 
 /// A machine that is not ready yet.
@@ -193,7 +230,14 @@ impl Starting<'_> {
                 return Ok(());
             }
             if let Some(reason) = self.told.failed.take() {
-                return Err(self.failed(reason));
+                return Err(match self.told.stage() {
+                    OF_IMAGE => LabError::Daemon {
+                        machine: self.plan.name.clone(),
+                        reason,
+                        console: self.console(),
+                    },
+                    _ => self.failed(reason),
+                });
             }
             self.still("it takes too long", deadline)?;
         }
@@ -217,15 +261,20 @@ impl Starting<'_> {
     }
 
     fn failed(&self, reason: String) -> LabError {
-        let console = fs::read(self.scratch.join("console")).unwrap_or_default();
-        let console = String::from_utf8_lossy(&console);
-        let lines: Vec<&str> = console.lines().collect();
         LabError::Boot {
             machine: self.plan.name.clone(),
             stage: format!("at the stage `{}`", self.told.stage()),
             reason,
-            console: lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n"),
+            console: self.console(),
         }
+    }
+
+    /// The last lines it printed.
+    fn console(&self) -> String {
+        let console = fs::read(self.scratch.join("console")).unwrap_or_default();
+        let console = String::from_utf8_lossy(&console);
+        let lines: Vec<&str> = console.lines().collect();
+        lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n")
     }
 }
 
@@ -351,4 +400,26 @@ fn pack(
     let tags = shares.iter().map(|share| format!("{}\n", share.tag));
     file(&below("shares"), tags.collect::<String>().as_bytes())?;
     archive.finish().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_machine_that_was_killed_goes_and_that_of_a_running_one_stays() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (running, held) = scratch(home.path()).expect("a directory");
+        let killed = home.path().join("vm-killed");
+        fs::create_dir(&killed).expect("a directory");
+        fs::write(killed.join(HELD), "").expect("written");
+        let other = home.path().join("else");
+        fs::create_dir(&other).expect("a directory");
+        let (next, _) = scratch(home.path()).expect("a directory");
+        assert!(!killed.exists() && other.exists());
+        assert!(running.path().exists() && next.path().exists());
+        drop(held);
+        scratch(home.path()).expect("a directory");
+        assert!(!running.path().exists());
+    }
 }

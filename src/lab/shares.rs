@@ -107,6 +107,26 @@ impl Server {
     }
 }
 
+/// Most bytes of a socket's path (unix(7), `sun_path`).
+const SOCKET_LIMIT: usize = 107;
+
+/// Whether the sockets and directories of shares can lie in `scratch`.
+///
+/// # Errors
+/// [`LabError::Path`] when they cannot.
+pub(super) fn fits(scratch: &Path) -> Result<(), LabError> {
+    let longest = Share::ALL.map(|share| socket(scratch, share).as_os_str().len());
+    let reason = if longest.into_iter().any(|length| length > SOCKET_LIMIT) {
+        "is too long for the sockets of a machine"
+    } else if scratch.as_os_str().as_encoded_bytes().contains(&b',') {
+        "has a comma, at which virtiofsd ends a path"
+    } else {
+        return Ok(());
+    };
+    let path = scratch.to_owned();
+    Err(LabError::Path { path, reason })
+}
+
 /// Why machines share nothing here; `None` when they can.
 pub fn no_virtiofs() -> Option<String> {
     if Server::installed().is_none() {
@@ -175,6 +195,18 @@ fn wait(program: &mut Background, socket: &Path, interrupt: &Interrupt) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_sockets_or_servers_cannot_have_is_refused_with_a_way_out() {
+        let error = |path: &str| fits(Path::new(path)).err().map(|error| error.to_string());
+        assert_eq!(error("/cache/tmp/vm-1"), None);
+        let long = error(&format!("/{}", "x".repeat(100))).expect("too long");
+        assert!(
+            long.ends_with("choose another cache directory (--cache-dir)"),
+            "{long}"
+        );
+        assert!(error("/a,b").expect("a comma").contains("has a comma"));
+    }
 
     #[test]
     fn both_servers_are_told_of_attributes_in_their_own_words() {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::engine::EngineError;
 use super::nested::NestedError;
 use crate::guest::LABEL;
+use crate::lab::LabError;
 
 /// Why there is no smoke report at all.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +125,11 @@ impl SmokeError {
     /// Whether the cause is the user's wish to stop.
     pub fn is_interrupt(&self) -> bool {
         matches!(self, Self::Engine(error) if error.is_interrupt())
+    }
+
+    /// Whether the engine could have run the image, had that been able to serve.
+    pub fn is_of_image(&self) -> bool {
+        matches!(self, Self::Engine(EngineError::Lab(error)) if matches!(**error, LabError::Daemon { .. }))
     }
 }
 

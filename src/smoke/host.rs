@@ -4,6 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::process::Command;
 
 /// Identifies a boot of a kernel (random(4)); the same inside of containers.
 pub(super) const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -13,6 +16,21 @@ const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 const HIERARCHIES: &str = "/proc/cgroups";
 const GROUPS: &str = "/sys/fs/cgroup";
 const MOUNTS: &str = "/proc/self/mountinfo";
+const INTERFACES: &str = "/sys/class/net";
+
+/// What prints the packet filters, both families and both backends (iptables-save(8)).
+const FILTERS: [&str; 4] = [
+    "iptables-legacy-save",
+    "iptables-nft-save",
+    "ip6tables-legacy-save",
+    "ip6tables-nft-save",
+];
+
+/// Bound on one of them.
+const FILTER: Duration = Duration::from_secs(10);
+
+/// Digits of a network's id that the name of its bridge has (libnetwork, `bridge`).
+const SHORT: usize = 12;
 
 /// Values that the kernel itself changes all the time, and those of interfaces, which come and go
 /// with every container of the engine.
@@ -50,6 +68,9 @@ pub(super) struct Host {
     binfmt: BTreeSet<String>,
     /// Controllers and the hierarchy each is in (cgroups(7), `/proc/cgroups`).
     hierarchies: BTreeMap<String, String>,
+    /// What becomes of packets that no rule takes, by program, table and chain; none where packet
+    /// filters cannot be read, as without root.
+    policies: Option<BTreeMap<String, String>>,
 }
 
 impl Host {
@@ -61,7 +82,13 @@ impl Host {
             sysctls,
             binfmt: names(BINFMT),
             hierarchies: hierarchies(&text(HIERARCHIES)),
+            policies: filters().map(|saved| policies(&saved)),
         }
+    }
+
+    /// Whether packet filters were read.
+    pub(super) fn has_filters(&self) -> bool {
+        self.policies.is_some()
     }
 
     /// What is different in `later`, each as a sentence. Values that are there in one of them only
@@ -79,8 +106,62 @@ impl Host {
                 format!("the controller {controller} was in hierarchy {before} and is in {after}")
             })
         });
-        sysctls.chain(binfmt).chain(hierarchies).collect()
+        let policies = self.policies.iter().flatten();
+        let policies = policies.filter_map(|(chain, before)| {
+            let after = later.policies.as_ref()?.get(chain)?;
+            (before != after).then(|| format!("{chain} had {before} and has {after}"))
+        });
+        let changes = sysctls.chain(binfmt).chain(hierarchies);
+        changes.chain(policies).collect()
     }
+}
+
+/// What the programs that print packet filters say, each by its name; none where none can.
+fn filters() -> Option<BTreeMap<&'static str, String>> {
+    let saved = FILTERS.iter().filter_map(|program| {
+        let output = Command::new(program).timeout(FILTER).output().ok()?;
+        output.status.success().then(|| (*program, output.text()))
+    });
+    Some(saved.collect::<BTreeMap<_, _>>()).filter(|saved| !saved.is_empty())
+}
+
+/// The policies of built-in chains: lines `:CHAIN POLICY [packets:bytes]`. Chains that an engine
+/// makes have none.
+fn policies(saved: &BTreeMap<&str, String>) -> BTreeMap<String, String> {
+    let mut policies = BTreeMap::new();
+    for (program, text) in saved {
+        let mut table = "";
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix('*') {
+                table = name;
+            }
+            let mut words = line.split(' ');
+            let chain = words.next().and_then(|word| word.strip_prefix(':'));
+            if let (Some(chain), Some(policy)) = (chain, words.next())
+                && policy != "-"
+            {
+                let name = program.trim_end_matches("-save");
+                let chain = format!("{name}: {table} {chain}");
+                policies.insert(chain, policy.to_owned());
+            }
+        }
+    }
+    policies
+}
+
+/// The interfaces and rules of packet filters that belong to a network with this id.
+pub(super) fn network_traces(id: &str) -> Vec<String> {
+    let short = id.get(..SHORT).unwrap_or(id);
+    let interfaces = names(INTERFACES).into_iter();
+    let mut found: Vec<String> = interfaces
+        .filter(|name| name.contains(short))
+        .map(|name| format!("interface {name}"))
+        .collect();
+    for (program, saved) in filters().unwrap_or_default() {
+        let rules = saved.lines().filter(|line| line.contains(short));
+        found.extend(rules.map(|rule| format!("{program}: {rule}")));
+    }
+    found
 }
 
 /// Processes, control groups and mounts whose names have `id`, each as a sentence.
@@ -186,16 +267,22 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect()
         };
+        let saved = |policy: &str| {
+            let text = format!("*filter\n:FORWARD {policy} [0:0]\n:DOCKER - [0:0]\nCOMMIT\n");
+            BTreeMap::from([("iptables-legacy-save", text)])
+        };
         let before = Host {
             sysctls: map(&[("vm/swappiness", "60"), ("net/gone", "1")]),
             binfmt: BTreeSet::from(["status".to_owned()]),
             hierarchies: hierarchies("#subsys_name\thierarchy\nmemory\t4\t100\t1\n"),
+            policies: Some(policies(&saved("ACCEPT"))),
         };
         assert_eq!(before.changes(&before), [""; 0]);
         let after = Host {
             sysctls: map(&[("vm/swappiness", "10"), ("net/new", "1")]),
             binfmt: BTreeSet::from(["status".to_owned(), "qemu-arm".to_owned()]),
             hierarchies: hierarchies("memory\t0\t100\t1\n"),
+            policies: Some(policies(&saved("DROP"))),
         };
         assert_eq!(
             before.changes(&after),
@@ -203,6 +290,7 @@ mod tests {
                 "vm/swappiness was 60 and is 10",
                 "the binary format qemu-arm came or went",
                 "the controller memory was in hierarchy 4 and is in 0",
+                "iptables-legacy: filter FORWARD had ACCEPT and has DROP",
             ]
         );
     }
@@ -213,5 +301,7 @@ mod tests {
         assert!(host.sysctls.contains_key("kernel/ostype"));
         assert_eq!(host.changes(&Host::read()), [""; 0]);
         assert_eq!(traces("no-container-has-this-id"), [""; 0]);
+        assert_eq!(network_traces("no-network-has-this-id"), [""; 0]);
+        assert!(network_traces("lo").contains(&"interface lo".to_owned()));
     }
 }

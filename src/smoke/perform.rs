@@ -138,6 +138,18 @@ fn perform(check: &Check, bench: &Bench<'_>) -> Result<CheckResult, SmokeError> 
     })
 }
 
+/// The first check's result where there was nothing to begin with.
+pub(super) fn never_ready(reason: String) -> CheckResult {
+    let check = &CHECKS[0];
+    CheckResult {
+        id: check.id.to_owned(),
+        outcome: Outcome::Violated,
+        seconds: 0.0,
+        detail: reason,
+        hint: Some(check.hint.to_owned()),
+    }
+}
+
 fn slow(time: Duration, limit: Duration) -> String {
     format!(
         "it holds, but after {:.0} s, and {:.0} s are the limit",

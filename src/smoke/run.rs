@@ -146,6 +146,10 @@ fn prove(
             result
         }
         (Ok(site), None) => perform::cell(site, cell, options, reporter, "")?,
+        (Err(error), Some(reason)) if error.is_of_image() => {
+            reporter.note(Stage::Smoke, &format!("{name} failed: {reason}"));
+            CellResult::failed(cell, perform::never_ready(reason))
+        }
         (_, reason) => {
             let reason = reason.unwrap_or_default();
             reporter.note(Stage::Smoke, &format!("{name} is unproven: {reason}"));

@@ -1,6 +1,7 @@
 //! Images under test: the shipped recipes, resolved afresh and built by the real binary.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -51,4 +52,25 @@ pub fn built_image(image: &str) -> PathBuf {
     .good();
     built.insert(image.to_owned(), archive.clone());
     archive
+}
+
+/// The archive of a recipe's image, with `name` for its files and repository.
+pub fn built(name: &str, recipe: &str) -> PathBuf {
+    let at = |ending: &str| kept("images").join(format!("{name}.{ending}"));
+    fs::write(at("toml"), recipe).expect("recipe written");
+    let repository = format!("localhost/dindimg-test/{name}");
+    let output = format!("docker-archive:{}", at("tar").display());
+    dindimg(&[
+        "build".as_ref(),
+        at("toml").as_os_str(),
+        "--allow-expired".as_ref(),
+        "--repository".as_ref(),
+        repository.as_ref(),
+        "--tag".as_ref(),
+        "x".as_ref(),
+        "--output".as_ref(),
+        output.as_ref(),
+    ])
+    .good();
+    at("tar")
 }

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use dindimg::process::Interrupt;
@@ -20,7 +19,7 @@ use dindimg::smoke::nested::{Rootfs, docker_archive};
 use dindimg::smoke::{self, CheckResult, Options, Outcome, SmokeError, SmokeReport, Subject};
 
 use crate::engines::{self, Engine};
-use crate::images::built_image;
+use crate::images::{built, built_image};
 
 /// The choice of one cell, that of defaults, on an engine.
 fn on(name: &str) -> Choice {
@@ -387,17 +386,29 @@ esac"#
     }
 }
 
+/// Debian carries Compose as a plugin since trixie.
+const COMPOSE: &str = r#"
+schema = 1
+profile = "dind"
+[debian]
+suite = "trixie"
+[packages]
+userland = "slim"
+include = ["docker-compose"]
+"#;
+
 #[test]
-fn a_registry_inside_the_room_is_reached_as_localhost() {
-    in_turn(|| {
+fn services_of_a_compose_file_find_each_other_where_the_image_has_compose() {
+    let subject = Subject::Archive(built("compose", COMPOSE));
+    beside_others(|| {
         let private = engines::docker();
-        let loopback = private
-            .inside("ip")
-            .args(["-brief", "addr", "show", "lo"])
-            .stdout(Stdio::piped())
-            .output()
-            .expect("ip runs");
-        let text = String::from_utf8_lossy(&loopback.stdout).into_owned();
-        assert!(text.contains("127.0.0.1"), "{text}");
+        let options = Options {
+            only: vec!["compose".to_owned()],
+            ..client(private)
+        };
+        let report = smoke::run(&subject, &on("docker"), &options, &Silent).expect("a report");
+        let compose = &checks(&report)[1];
+        assert_eq!(compose.id, "compose");
+        assert_eq!(compose.outcome, Outcome::Held, "{}", report.json());
     });
 }

@@ -142,7 +142,7 @@ impl Image {
     /// What the image will ask of engines, known before it is built.
     pub fn needs(&self) -> Result<Needs> {
         let recipe = &self.recipe;
-        let contract = guest::contract(recipe, &guest::runtime(recipe), "");
+        let contract = guest::contract(recipe, &guest::runtime(recipe), "", &[]);
         let contract = contract.ok_or_else(|| RecipeError::Whole {
             path: recipe.path.clone(),
             message: "it has no `profile`, so there is nothing to prove".to_owned(),

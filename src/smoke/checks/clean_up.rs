@@ -11,7 +11,7 @@ use super::{Check, Held, Ruling, has_daemon, violated};
 
 pub(super) const CHECK: Check = Check {
     id: "clean-up",
-    rule: "with the container go all nested processes, control groups and mounts",
+    rule: "with the container go all nested processes, control groups, mounts and networks",
     hint: "nested containers lie outside of the container's own control group or mounts were made where they propagate to the host: a wrong cgroup-parent, or host directories mounted into the container",
     limit: 120,
     needs: &[],
@@ -37,6 +37,12 @@ fn run(bench: &Bench<'_>) -> Ruling {
     if !nested.status.success() {
         return violated(nested.complaint());
     }
+    let create = ["docker", "network", "create", "dindimg-smoke-left"];
+    let network = bench.inside(&create)?;
+    if !network.status.success() {
+        return violated(network.complaint());
+    }
+    let network = network.text().trim().to_owned();
     let ids = [
         bench.engine.state(&bench.main.name)?.id,
         nested.text().trim().to_owned(),
@@ -50,7 +56,8 @@ fn run(bench: &Bench<'_>) -> Ruling {
     bench.engine.remove(&bench.main.name)?;
     let started = Instant::now();
     loop {
-        let left: Vec<String> = ids.iter().flat_map(|id| host::traces(id)).collect();
+        let mut left: Vec<String> = ids.iter().flat_map(|id| host::traces(id)).collect();
+        left.extend(host::network_traces(&network));
         if left.is_empty() {
             return Ok(Ok(Held {
                 detail: format!(

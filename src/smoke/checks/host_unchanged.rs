@@ -7,7 +7,7 @@ use super::{Check, Ruling, has_daemon, held, violated};
 
 pub(super) const CHECK: Check = Check {
     id: "host-unchanged",
-    rule: "the host's sysctls, binary formats and control group hierarchies are as before",
+    rule: "the host's sysctls, binary formats, control group hierarchies and policies of iptables are as before",
     hint: "something in the image writes below /proc/sys or mounts hierarchies of its own: systemd without its masks, a program in /etc/dind/pre.d, or sysctl settings of a package",
     limit: 60,
     needs: &[],
@@ -26,5 +26,10 @@ fn run(bench: &Bench<'_>) -> Ruling {
     if !changes.is_empty() {
         return violated(changes.join("; "));
     }
-    held("sysctls, binary formats and hierarchies are as before")
+    held(match before.has_filters() {
+        true => "sysctls, binary formats, hierarchies and policies of iptables are as before",
+        false => {
+            "sysctls, binary formats and hierarchies are as before; iptables needs root to be read"
+        }
+    })
 }

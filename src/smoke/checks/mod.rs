@@ -3,6 +3,7 @@
 mod ca;
 mod cgroup;
 mod clean_up;
+mod compose;
 mod dns;
 mod engine_info;
 mod exit_code;
@@ -71,7 +72,7 @@ pub(super) struct Check {
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
-pub(super) const CHECKS: [Check; 26] = [
+pub(super) const CHECKS: [Check; 27] = [
     ready::CHECK,
     refusal::CHECK,
     engine_info::CHECK,
@@ -87,6 +88,7 @@ pub(super) const CHECKS: [Check; 26] = [
     network::CHECK,
     dns::CHECK,
     published_port::CHECK,
+    compose::CHECK,
     zombies::CHECK,
     isolation::CHECK,
     limits::CHECK,

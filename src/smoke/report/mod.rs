@@ -211,6 +211,16 @@ impl CellResult {
         }
     }
 
+    /// A cell that came no further than a check that did not hold.
+    pub(super) fn failed(cell: &Cell, check: CheckResult) -> Self {
+        Self {
+            verdict: Verdict::Failed,
+            reason: None,
+            checks: vec![check],
+            ..Self::unproven(cell, "")
+        }
+    }
+
     /// Whether another result is of the same cell, run with the same runtime.
     fn is_of(&self, other: &Self) -> bool {
         self.name == other.name && self.engine.runtime == other.engine.runtime

@@ -1,14 +1,13 @@
 //! What an image is closed against, tried on a real engine.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use super::{Guest, engine};
-use crate::product::{Run, dindimg, kept};
+use crate::images::built;
+use crate::product::{Run, kept};
 use crate::smoke::{BASIC, beside_others};
 
 /// What no shipped recipe has.
@@ -22,27 +21,6 @@ userland = "slim"
 [hardening]
 level = "strict"
 "#;
-
-/// The archive of a recipe's image, with `name` for its files and repository.
-fn built(name: &str, recipe: &str) -> PathBuf {
-    let at = |ending: &str| kept("contract").join(format!("{name}.{ending}"));
-    fs::write(at("toml"), recipe).expect("recipe written");
-    let repository = format!("localhost/dindimg-test/{name}");
-    let output = format!("docker-archive:{}", at("tar").display());
-    dindimg(&[
-        "build".as_ref(),
-        at("toml").as_os_str(),
-        "--allow-expired".as_ref(),
-        "--repository".as_ref(),
-        repository.as_ref(),
-        "--tag".as_ref(),
-        "x".as_ref(),
-        "--output".as_ref(),
-        output.as_ref(),
-    ])
-    .good();
-    at("tar")
-}
 
 /// The strict image in the engine, made by its first user and kept.
 fn strict() -> &'static str {

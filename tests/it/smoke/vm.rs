@@ -10,7 +10,7 @@ use dindimg::smoke::{CellResult, SmokeReport, Verdict};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::in_turn;
-use crate::images::built_image;
+use crate::images::{built, built_image};
 use crate::peers::require;
 use crate::product::{Run, command, kept, recipe};
 
@@ -99,6 +99,48 @@ fn checks_hold_on_virtiofs_without_attributes_and_with_the_next_kernel() {
         let host = cell.host.as_ref().expect("a machine");
         assert_eq!(host.cgroup, "v2");
         assert!(host.kernel.starts_with("6.12."), "{}", host.kernel);
+    });
+}
+
+/// A daemon that ends at once, found before the package's.
+const DEAF: &str = r##"
+schema = 1
+profile = "dind"
+[debian]
+suite = "bookworm"
+[packages]
+userland = "slim"
+[[file]]
+path = "/usr/local/sbin/dockerd"
+mode = "0755"
+content = "#!/bin/sh\nexit 3\n"
+"##;
+
+/// Beside another engine, whose cell has its own result.
+#[test]
+fn a_machine_in_which_the_daemon_does_not_start_is_a_failed_cell_and_no_missing_proof() {
+    peers();
+    let image = built("deaf", DEAF);
+    in_turn(|| {
+        let mut command = command(&kept("cache"));
+        command.envs(crate::engines::docker().env());
+        command
+            .arg("smoke")
+            .arg(&image)
+            .args(["--check", "ready", "--json"]);
+        command.args([
+            "--cell",
+            "docker.private.volume.legacy.daemon",
+            "--cell",
+            DEFAULT,
+        ]);
+        let run = Run::of(command.output().expect("the binary runs"));
+        let report = SmokeReport::parse(&run.stdout);
+        let report = report.unwrap_or_else(|error| panic!("{error}: {}", run.stderr));
+        assert_eq!(report.count(Verdict::Failed), 2, "{}", report.json());
+        let detail = &report.cells[1].checks[0].detail;
+        let expected = "dockerd of the image does not answer in the machine bookworm-v2";
+        assert!(detail.starts_with(expected), "{detail}");
     });
 }
 
