@@ -9,6 +9,7 @@
 //!
 //! Dependencies between the modules point along that road only.
 
+pub mod apk;
 pub mod build;
 pub mod cli;
 pub mod deb;

@@ -2,6 +2,10 @@
 
 /// Tags of the types that certificates are read by.
 pub mod tag {
+    /// `BIT STRING`
+    pub const BIT_STRING: u8 = 0x03;
+    /// `OBJECT IDENTIFIER`
+    pub const OBJECT_IDENTIFIER: u8 = 0x06;
     /// `UTF8String`
     pub const UTF8_STRING: u8 = 0x0c;
     /// `UTCTime`

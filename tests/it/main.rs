@@ -1,6 +1,7 @@
 //! Tests of the real binary against real peers.
 #![allow(missing_docs)]
 
+mod alpine;
 mod archive;
 mod base_image;
 mod builds;

@@ -243,6 +243,30 @@ fn the_default_matrix_holds_on_both_engines_and_reports_of_two_runs_are_joined()
     });
 }
 
+/// Every check in every cell of the default matrices; the page of each stays in the target directory.
+#[test]
+#[ignore = "every check in fourteen cells takes ten minutes"]
+fn the_default_matrices_hold_with_every_check() {
+    in_turn(|| {
+        for suite in ["bookworm", "trixie"] {
+            built_image(suite);
+            let started = Instant::now();
+            let page = kept("failures").join(format!("{suite}.html"));
+            let mut command = dindimg(environment(true));
+            command.arg(recipe(suite)).arg("--lock-file");
+            command.arg(kept("locks").join(format!("{suite}.lock")));
+            command.arg("--report").arg(&page);
+            let said = run(command, &[] as &[&str]).good().stdout;
+            print(&said);
+            print(&format!(
+                "{suite}: {:.0} s",
+                started.elapsed().as_secs_f64()
+            ));
+            assert!(said.contains("7 cells passed\n"), "{said}");
+        }
+    });
+}
+
 #[test]
 fn a_violated_check_is_shown_with_its_hint_and_an_unproven_cell_with_its_reason() {
     in_turn(|| {
