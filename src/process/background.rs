@@ -40,35 +40,44 @@ impl Command {
     /// When nothing can be started.
     pub fn start(self) -> Result<Background, ProcessError> {
         let tail = Keep::Tail(self.stderr_tail);
-        let (mut program, output) = self.launch()?;
+        let (mut program, output) = self.launch(true)?;
         program.stdout = Capture::start(output, tail);
         Ok(program)
     }
 
     /// Starts the program beside this one, and gives the two ends of a conversation with it: its
-    /// output to read, its input to write.
+    /// output to read, its input to write. The end of its input ends a program that reads, so it
+    /// needs no `setpriv`.
     ///
     /// # Errors
     /// As [`Command::start`].
     pub fn converse(self) -> Result<(Background, ChildStdout, ChildStdin), ProcessError> {
         let name = self.program.clone();
-        let (mut program, output) = self.launch()?;
+        let (mut program, output) = self.launch(false)?;
         match (output, program.input.take()) {
             (Some(output), Some(input)) => Ok((program, output, input)),
             _ => Err(start_error(&name, None, io::Error::other("without pipes"))),
         }
     }
 
-    /// The started program, and its output, which nobody reads yet.
-    fn launch(self) -> Result<(Background, Option<ChildStdout>), ProcessError> {
+    /// The started program, and its output, which nobody reads yet; `bound` to this process by the
+    /// kernel.
+    fn launch(self, bound: bool) -> Result<(Background, Option<ChildStdout>), ProcessError> {
         let command = error::command_line(&self.program, &self.args);
         if self.interrupt.is_set() {
             return Err(ProcessError::Interrupted { command });
         }
-        let mut starting = std::process::Command::new("setpriv");
+        let mut starting = match bound {
+            true => {
+                let mut setpriv = std::process::Command::new("setpriv");
+                setpriv
+                    .args(["--pdeathsig", "KILL", "--"])
+                    .arg(&self.program);
+                setpriv
+            }
+            false => std::process::Command::new(&self.program),
+        };
         starting
-            .args(["--pdeathsig", "KILL", "--"])
-            .arg(&self.program)
             .args(&self.args)
             .envs(&self.env)
             .stdin(Stdio::piped())
@@ -90,9 +99,12 @@ impl Command {
         let child = started
             .recv()
             .unwrap_or_else(|error| Err(io::Error::other(error)));
-        let mut child = child.map_err(|source| {
-            let what = "setpriv (Debian: apt-get install util-linux)".to_owned();
-            start_error("setpriv".as_ref(), Some(what), source)
+        let mut child = child.map_err(|source| match bound {
+            true => {
+                let what = "setpriv (Debian: apt-get install util-linux)".to_owned();
+                start_error("setpriv".as_ref(), Some(what), source)
+            }
+            false => start_error(&self.program, self.install, source),
         })?;
         let output = child.stdout.take();
         let program = Background {

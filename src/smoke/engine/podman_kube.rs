@@ -173,6 +173,10 @@ impl Engine for PodmanKube {
         self.podman.running()
     }
 
+    fn kill(&self, pod: &str) -> Result<(), EngineError> {
+        self.podman.kill(&container(pod))
+    }
+
     fn remove(&self, pod: &str) -> Result<(), EngineError> {
         let command = self.podman.command(&REMOVE).arg(pod);
         self.podman.must(command, "remove", pod).map(drop)
