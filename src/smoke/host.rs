@@ -106,13 +106,15 @@ impl Host {
                 format!("the controller {controller} was in hierarchy {before} and is in {after}")
             })
         });
+        let lost = self.policies.is_some() && later.policies.is_none();
+        let lost = lost.then(|| "packet filters could be read before, and cannot now".to_owned());
         let policies = self.policies.iter().flatten();
         let policies = policies.filter_map(|(chain, before)| {
             let after = later.policies.as_ref()?.get(chain)?;
             (before != after).then(|| format!("{chain} had {before} and has {after}"))
         });
         let changes = sysctls.chain(binfmt).chain(hierarchies);
-        changes.chain(policies).collect()
+        changes.chain(policies).chain(lost).collect()
     }
 }
 
@@ -278,6 +280,14 @@ mod tests {
             policies: Some(policies(&saved("ACCEPT"))),
         };
         assert_eq!(before.changes(&before), [""; 0]);
+        let unread = Host {
+            policies: None,
+            ..before.clone()
+        };
+        assert_eq!(
+            before.changes(&unread),
+            ["packet filters could be read before, and cannot now"]
+        );
         let after = Host {
             sysctls: map(&[("vm/swappiness", "10"), ("net/new", "1")]),
             binfmt: BTreeSet::from(["status".to_owned(), "qemu-arm".to_owned()]),
