@@ -13,6 +13,7 @@
 
 mod conflict;
 mod engine;
+mod names;
 mod nearest;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,8 @@ mod wishes;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use conflict::{Clash, Conflict};
-pub use nearest::nearest;
+pub use names::{Name, Names};
+pub use nearest::{nearest, suggestion};
 
 use engine::Engine;
 

@@ -19,6 +19,14 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
     ranked.into_iter().map(|(_, name)| name).collect()
 }
 
+/// The end of a sentence about a name that is not there.
+pub fn suggestion(nearest: &[String]) -> String {
+    match nearest {
+        [] => String::new(),
+        _ => format!("; did you mean {}?", nearest.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

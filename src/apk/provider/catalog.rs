@@ -13,7 +13,7 @@ impl View<'_> {
         let candidates = self.satisfy(dependency);
         let mut note = None;
         if candidates.is_empty()
-            && let Some(&name) = self.universe.ids.get(dependency.name.as_str())
+            && let Some(name) = self.universe.names.find(dependency.name.as_str())
         {
             let providers = || self.universe.name(name).providers.iter();
             let dropped = providers().find_map(|(id, version)| {
@@ -49,7 +49,7 @@ impl View<'_> {
     /// What a `!name` excludes: never the package itself.
     fn excluded(&self, of: CandidateId, dependency: &Dependency) -> Option<Exclusion> {
         let own = self.entry(of).name;
-        let &name = self.universe.ids.get(dependency.name.as_str())?;
+        let name = self.universe.names.find(dependency.name.as_str())?;
         let providers = self.universe.name(name).providers.iter();
         let candidates: Vec<CandidateId> = providers
             .filter(|(id, version)| {

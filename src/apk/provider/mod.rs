@@ -10,14 +10,14 @@ mod error;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use error::SolveError;
 
 use super::index::PackageRecord;
 use super::relation::{self, Constraint, Dependency, RelationError};
 use super::version::Version;
-use crate::solve::{self, CandidateId, NameId, Solution};
+use crate::solve::{self, CandidateId, Name, NameId, Names, Solution};
 use view::View;
 
 /// Most rounds of packages that come by themselves. Each adds one at least, and real ones end after
@@ -28,8 +28,8 @@ const ROUNDS: usize = 100;
 #[derive(Debug, Default)]
 pub struct Universe {
     entries: Vec<Entry>,
-    names: Vec<Name>,
-    ids: HashMap<Box<str>, NameId>,
+    /// A provider comes with the version it says; a package is one of its own name.
+    names: Names<(CandidateId, Option<Version>)>,
     /// Packages that may come by themselves.
     triggered: Vec<CandidateId>,
 }
@@ -45,16 +45,6 @@ struct Entry {
     install_if: Vec<Dependency>,
     /// What it answers to beside its own name, with the versions it says.
     provides: Vec<(NameId, Option<Version>)>,
-}
-
-#[derive(Debug)]
-struct Name {
-    text: Box<str>,
-    /// The packages of this name, in the order in which they were added.
-    versions: Vec<CandidateId>,
-    /// The packages that answer to this name, with the version they say: those of the name itself
-    /// and those that provide it.
-    providers: Vec<(CandidateId, Option<Version>)>,
 }
 
 /// What to choose packages for.
@@ -109,9 +99,9 @@ impl Universe {
         self.entries.reserve(records.len());
         for record in records {
             let id = CandidateId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
-            let name = self.name_id(&record.name);
+            let name = self.names.number(&record.name);
             let own = Some(record.version.clone());
-            let at = &mut self.names[name.0 as usize];
+            let at = self.names.get_mut(name);
             at.versions.push(id);
             at.providers.push((id, own));
             let mut provides = Vec::new();
@@ -121,8 +111,8 @@ impl Universe {
                     Some(Constraint::Version { version, .. }) => Some(version),
                     _ => None,
                 };
-                let provided = self.name_id(&provided.name);
-                let at = &mut self.names[provided.0 as usize];
+                let provided = self.names.number(&provided.name);
+                let at = self.names.get_mut(provided);
                 at.providers.push((id, version.clone()));
                 provides.push((provided, version));
             }
@@ -157,7 +147,7 @@ impl Universe {
         &'u self,
         name: &str,
     ) -> impl Iterator<Item = (&'u PackageRecord, usize)> + 'u {
-        let versions = self.ids.get(name).map(|&id| &*self.name(id).versions);
+        let versions = self.names.find(name).map(|id| &*self.name(id).versions);
         versions.unwrap_or_default().iter().map(|&id| {
             let entry = self.entry(id);
             (&entry.record, entry.repository)
@@ -253,22 +243,8 @@ impl Universe {
         Selection { packages, dropped }
     }
 
-    fn name_id(&mut self, text: &str) -> NameId {
-        if let Some(&id) = self.ids.get(text) {
-            return id;
-        }
-        let id = NameId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
-        self.names.push(Name {
-            text: text.into(),
-            versions: Vec::new(),
-            providers: Vec::new(),
-        });
-        self.ids.insert(text.into(), id);
-        id
-    }
-
-    fn name(&self, id: NameId) -> &Name {
-        &self.names[id.0 as usize]
+    fn name(&self, id: NameId) -> &Name<(CandidateId, Option<Version>)> {
+        self.names.get(id)
     }
 
     fn entry(&self, id: CandidateId) -> &Entry {

@@ -34,7 +34,7 @@ impl<'u> View<'u> {
         };
         let mut names = Vec::new();
         for dependency in &request.include {
-            let Some(&name) = universe.ids.get(dependency.name.as_str()) else {
+            let Some(name) = universe.names.find(dependency.name.as_str()) else {
                 continue;
             };
             if let Some(tag) = dependency.tag.as_deref() {
@@ -68,7 +68,7 @@ impl<'u> View<'u> {
             let tags = self.tags.get(&name).cloned().unwrap_or_default();
             for (id, _) in &self.universe.name(name).providers {
                 for dependency in self.entry(*id).depends.iter().flatten() {
-                    let Some(&other) = self.universe.ids.get(dependency.name.as_str()) else {
+                    let Some(other) = self.universe.names.find(dependency.name.as_str()) else {
                         continue;
                     };
                     if dependency.conflict {
@@ -127,7 +127,7 @@ impl<'u> View<'u> {
 
     fn missing(&self, dependency: &Dependency) -> SolveError {
         let name = dependency.name.as_str();
-        let Some(&id) = self.universe.ids.get(name) else {
+        let Some(id) = self.universe.names.find(name) else {
             return self.unknown(name);
         };
         let at = self.universe.name(id);
@@ -200,7 +200,7 @@ impl<'u> View<'u> {
     /// saying a version does not bring that package in, unless it has a priority among providers or
     /// something asks for it by its own name.
     pub(super) fn satisfy(&self, dependency: &Dependency) -> Vec<CandidateId> {
-        let Some(&name) = self.universe.ids.get(dependency.name.as_str()) else {
+        let Some(name) = self.universe.names.find(dependency.name.as_str()) else {
             return Vec::new();
         };
         let providers = self.universe.name(name).providers.iter();
@@ -275,7 +275,7 @@ impl<'u> View<'u> {
     }
 
     fn is_there(&self, dependency: &Dependency, chosen: &BTreeMap<CandidateId, Edges>) -> bool {
-        let Some(&name) = self.universe.ids.get(dependency.name.as_str()) else {
+        let Some(name) = self.universe.names.find(dependency.name.as_str()) else {
             return false;
         };
         let mut providers = self.universe.name(name).providers.iter();

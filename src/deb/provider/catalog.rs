@@ -49,8 +49,8 @@ impl<'u> View<'u> {
         if let Some(name) = self.drop.get(name) {
             return Some(name);
         }
-        let id = self.universe.ids.get(name)?;
-        let providers = &self.universe.name(*id).providers;
+        let id = self.universe.names.find(name)?;
+        let providers = &self.universe.name(id).providers;
         providers
             .iter()
             .map(|&id| &*self.entry(id).record.control.name)
@@ -59,7 +59,7 @@ impl<'u> View<'u> {
 
     /// What is there of a package when nothing satisfies a relation to it.
     fn near_miss(&self, relation: &Relation<'_>) -> Option<String> {
-        let &name = self.universe.ids.get(relation.name)?;
+        let name = self.universe.names.find(relation.name)?;
         if let Some(&offer) = self.offers(name).first() {
             let entry = self.entry(offer);
             let named = !self.named(name, relation).is_empty();
@@ -92,7 +92,7 @@ impl<'u> View<'u> {
                 if foreign || !relation.applies_to(self.architecture) {
                     continue;
                 }
-                let Some(&name) = self.universe.ids.get(relation.name) else {
+                let Some(name) = self.universe.names.find(relation.name) else {
                     continue;
                 };
                 let by_name = self.named(name, relation);

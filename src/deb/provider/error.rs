@@ -1,13 +1,13 @@
 //! Why packages cannot be chosen.
 
 use super::Pin;
-use crate::solve::Conflict;
+use crate::solve::{Conflict, suggestion};
 
 /// Why a [`super::Request`] has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SolveError {
     /// No repository has a package of that name.
-    #[error("there is no package `{name}` for {architecture}{}", hint(.nearest))]
+    #[error("there is no package `{name}` for {architecture}{}", suggestion(.nearest))]
     Unknown {
         /// The name asked for.
         name: String,
@@ -56,13 +56,6 @@ pub enum SolveError {
     /// The packages do not fit together.
     #[error(transparent)]
     Conflict(#[from] Box<Conflict>),
-}
-
-fn hint(nearest: &[String]) -> String {
-    match nearest {
-        [] => String::new(),
-        _ => format!("; did you mean {}?", nearest.join(", ")),
-    }
 }
 
 pub(super) fn describe(pin: &Pin) -> String {

@@ -10,7 +10,7 @@ mod error;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -20,15 +20,14 @@ use super::packages::{Control, PackageRecord};
 use super::relation::{is_package_name, mentions};
 use super::version::{Version, VersionError};
 use crate::platform::Architecture;
-use crate::solve::{self, CandidateId, NameId, Requirement};
+use crate::solve::{self, CandidateId, Name, NameId, Names, Requirement};
 use view::View;
 
 /// All packages of the repositories a request may draw from.
 #[derive(Debug, Default)]
 pub struct Universe {
     entries: Vec<Entry>,
-    names: Vec<Name>,
-    ids: HashMap<Box<str>, NameId>,
+    names: Names<CandidateId>,
 }
 
 #[derive(Debug)]
@@ -37,15 +36,6 @@ struct Entry {
     name: NameId,
     repository: usize,
     priority: i32,
-}
-
-#[derive(Debug)]
-struct Name {
-    text: Box<str>,
-    /// The packages of this name, in the order in which they were added.
-    versions: Vec<CandidateId>,
-    /// The packages that provide this name.
-    providers: Vec<CandidateId>,
 }
 
 /// What to choose packages for.
@@ -186,12 +176,12 @@ impl Universe {
         self.entries.reserve(records.len());
         for record in records {
             let id = CandidateId(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
-            let name = self.name_id(&record.control.name);
-            self.names[name.0 as usize].versions.push(id);
+            let name = self.names.number(&record.control.name);
+            self.names.get_mut(name).versions.push(id);
             self.number_mentions(&record.control);
             for (provided, _) in mentions(&record.control.provides) {
-                let provided = self.name_id(provided);
-                let providers = &mut self.names[provided.0 as usize].providers;
+                let provided = self.names.number(provided);
+                let providers = &mut self.names.get_mut(provided).providers;
                 if providers.last() != Some(&id) {
                     providers.push(id);
                 }
@@ -222,7 +212,7 @@ impl Universe {
         ] {
             for (name, qualifier) in mentions(field) {
                 if qualifier.is_none() {
-                    self.name_id(name);
+                    self.names.number(name);
                 }
             }
         }
@@ -243,7 +233,7 @@ impl Universe {
         &'u self,
         name: &str,
     ) -> impl Iterator<Item = (&'u PackageRecord, usize)> + 'u {
-        let versions = self.ids.get(name).map(|&id| &*self.name(id).versions);
+        let versions = self.names.find(name).map(|id| &*self.name(id).versions);
         versions.unwrap_or_default().iter().map(|&id| {
             let entry = self.entry(id);
             (&entry.record, entry.repository)
@@ -304,22 +294,8 @@ impl Universe {
         Selection { packages, dropped }
     }
 
-    fn name_id(&mut self, text: &str) -> NameId {
-        if let Some(&id) = self.ids.get(text) {
-            return id;
-        }
-        let id = NameId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
-        self.names.push(Name {
-            text: text.into(),
-            versions: Vec::new(),
-            providers: Vec::new(),
-        });
-        self.ids.insert(text.into(), id);
-        id
-    }
-
-    fn name(&self, id: NameId) -> &Name {
-        &self.names[id.0 as usize]
+    fn name(&self, id: NameId) -> &Name<CandidateId> {
+        self.names.get(id)
     }
 
     fn entry(&self, id: CandidateId) -> &Entry {

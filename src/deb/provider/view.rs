@@ -83,7 +83,7 @@ impl<'u> View<'u> {
             candidates,
             note: None,
         };
-        let Some(&id) = self.universe.ids.get(name) else {
+        let Some(id) = self.universe.names.find(name) else {
             return Err(self.unknown(name));
         };
         let offers = self.offers(id);
@@ -242,7 +242,7 @@ impl<'u> View<'u> {
     /// The packages that satisfy one alternative of a dependency: those of the name itself, then
     /// those that provide it.
     pub(super) fn satisfy(&self, relation: &Relation<'_>) -> Vec<CandidateId> {
-        let Some(&name) = self.universe.ids.get(relation.name) else {
+        let Some(name) = self.universe.names.find(relation.name) else {
             return Vec::new();
         };
         if let Some(Qualifier::Architecture(other)) = relation.qualifier

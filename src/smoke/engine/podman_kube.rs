@@ -4,6 +4,7 @@
 //! `deploy` has.
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -29,8 +30,15 @@ const NAME: &str = "podman-kube";
 /// What a network mode says of a container that shares another one's network: that one's id.
 const SHARED: &str = "container:";
 
-/// Kills a pod and removes it with its volumes.
+/// Kills a pod and removes it.
 const REMOVE: [&str; 4] = ["pod", "rm", "--force", "--time=0"];
+
+/// The volumes of a container, a line each: its `emptyDir`s and those that the image declares.
+const VOLUMES: &str = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}}\n{{end}}{{end}}";
+
+/// How long to wait for a pod that was killed before it is looked at again: Podman gives up where
+/// the end of a container takes longer than it expects, and where its policy restarts it meanwhile.
+const PAUSE: Duration = Duration::from_secs(1);
 
 struct PodmanKube {
     podman: Cli,
@@ -52,6 +60,50 @@ impl PodmanKube {
     fn pods(&self, label: &str) -> Result<Vec<String>, EngineError> {
         self.podman
             .labelled(&["pod", "ps", "--quiet", "--no-trunc"], label)
+    }
+
+    /// The volumes of a pod's containers, none where it is gone.
+    fn volumes(&self, pod: &str) -> Result<BTreeSet<String>, EngineError> {
+        let filter = format!("pod={pod}");
+        let list = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
+        let containers = self.podman.steady(&list).output()?.text();
+        let mut volumes = BTreeSet::new();
+        for container in containers.lines() {
+            let inspect = ["container", "inspect", "--format", VOLUMES, container];
+            let output = self.podman.steady(&inspect).output()?;
+            if output.status.success() {
+                volumes.extend(output.text().split_whitespace().map(str::to_owned));
+            }
+        }
+        Ok(volumes)
+    }
+
+    /// Kills a pod and removes it with its volumes: what could not be removed, and why.
+    fn take_away(&self, pod: &str) -> Result<Option<String>, EngineError> {
+        let mut volumes = self.volumes(pod)?;
+        let mut complaint = None;
+        for round in 0..SWEEP_ROUNDS {
+            if round > 0 {
+                thread::sleep(PAUSE);
+                volumes.extend(self.volumes(pod)?);
+            }
+            let removal = self.podman.steady(&REMOVE).arg(pod).output()?;
+            let there = ["pod", "exists", pod];
+            if !self.podman.steady(&there).output()?.status.success() {
+                complaint = None;
+                break;
+            }
+            complaint = Some(format!("{pod}: {}", removal.complaint()));
+        }
+        for volume in &volumes {
+            let removal = ["volume", "rm", "--force", volume];
+            let output = self.podman.steady(&removal).output()?;
+            let there = ["volume", "exists", volume];
+            if self.podman.steady(&there).output()?.status.success() {
+                complaint.get_or_insert(format!("volume {volume}: {}", output.complaint()));
+            }
+        }
+        Ok(complaint)
     }
 }
 
@@ -178,8 +230,15 @@ impl Engine for PodmanKube {
     }
 
     fn remove(&self, pod: &str) -> Result<(), EngineError> {
-        let command = self.podman.command(&REMOVE).arg(pod);
-        self.podman.must(command, "remove", pod).map(drop)
+        match self.take_away(pod)? {
+            None => Ok(()),
+            Some(detail) => Err(EngineError::Refused {
+                engine: NAME,
+                verb: "remove",
+                subject: pod.to_owned(),
+                detail,
+            }),
+        }
     }
 
     fn create_network(&self, _: &str, _: &str) -> Result<(), EngineError> {
@@ -201,10 +260,7 @@ impl Engine for PodmanKube {
         for _ in 0..SWEEP_ROUNDS {
             left.clear();
             for pod in self.pods(label)? {
-                let output = self.podman.steady(&REMOVE).arg(&pod).output()?;
-                if !output.status.success() {
-                    left.push(format!("{pod}: {}", output.complaint()));
-                }
+                left.extend(self.take_away(&pod)?);
             }
             if left.is_empty() && self.pods(label)?.is_empty() {
                 break;

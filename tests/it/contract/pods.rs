@@ -86,9 +86,23 @@ impl Pod {
 impl Drop for Pod {
     fn drop(&mut self) {
         let volumes = self.volumes();
-        podman_run(&["pod", "rm", "--force", "--time", "1", &self.name]);
+        // On a busy machine Podman gives up before the last process has ended.
+        let removed = |kind: &str, name: &str, removal: &[&str]| {
+            let started = Instant::now();
+            while podman_run(&[kind, "exists", name]).code == Some(0) {
+                let run = podman_run(removal);
+                let late = started.elapsed() > Duration::from_secs(60);
+                assert!(!late || std::thread::panicking(), "{name}: {}", run.stderr);
+                if late {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        };
+        let name = self.name.as_str();
+        removed("pod", name, &["pod", "rm", "--force", "--time", "1", name]);
         for volume in &volumes {
-            podman_run(&["volume", "rm", volume]);
+            removed("volume", volume, &["volume", "rm", "--force", volume]);
         }
         podman_run(&["image", "rm", "--force", &self.image]);
     }
