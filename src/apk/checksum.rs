@@ -1,6 +1,7 @@
 //! What apk identifies packages and files by: `Q1` and a SHA-1, or `Q2` and a SHA-256, in base64.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -28,6 +29,21 @@ impl Checksum {
     /// The SHA-1 of `bytes`.
     pub fn sha1(bytes: &[u8]) -> Self {
         Self::Sha1(Sha1::digest(bytes).into())
+    }
+
+    /// The SHA-1 of everything that `input` gives.
+    ///
+    /// # Errors
+    /// Those of `input`.
+    pub fn sha1_of(mut input: impl Read) -> io::Result<Self> {
+        let mut hasher = Sha1::new();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match input.read(&mut buffer)? {
+                0 => return Ok(Self::Sha1(hasher.finalize().into())),
+                n => hasher.update(&buffer[..n]),
+            }
+        }
     }
 
     /// Whether `bytes` are what it is of.

@@ -9,3 +9,5 @@ pub mod package;
 pub mod provider;
 pub mod relation;
 pub mod version;
+
+pub use keys::TrustError;

@@ -10,6 +10,9 @@ use super::members::{MemberError, at_end, files, member, signatures};
 use crate::deb::archive::{CONTROL_LIMIT, PAYLOAD_LIMIT};
 use crate::digest::Hasher;
 
+/// The control file in which a package describes itself.
+pub const INFO: &str = ".PKGINFO";
+
 /// What a package says of itself (`.PKGINFO`) and its scripts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Control {
@@ -97,7 +100,7 @@ pub fn head(package: &mut impl BufRead) -> Result<Head, PackageError> {
         found = files("control", &bytes)?;
     }
     let files: BTreeMap<String, Vec<u8>> = found.into_iter().collect();
-    let info = files.get(".PKGINFO").ok_or_else(|| {
+    let info = files.get(INFO).ok_or_else(|| {
         PackageError::Info("is not where it should be, in the second member".to_owned())
     })?;
     let fields = fields(info)?;
@@ -156,7 +159,10 @@ impl Head {
 }
 
 /// The lines `KEY = VALUE` of `.PKGINFO`.
-fn fields(info: &[u8]) -> Result<Vec<(String, String)>, PackageError> {
+///
+/// # Errors
+/// [`PackageError::Info`] for text that is not of this form.
+pub fn fields(info: &[u8]) -> Result<Vec<(String, String)>, PackageError> {
     let text =
         std::str::from_utf8(info).map_err(|_| PackageError::Info("is not UTF-8".to_owned()))?;
     let lines = text

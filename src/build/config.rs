@@ -30,7 +30,7 @@ const BUILD_LABEL: &str = "io.dindimg.build";
 #[derive(Debug, Serialize)]
 pub(super) struct GuestInputs<'a> {
     profile: Option<&'static str>,
-    suite: &'a str,
+    distribution: String,
     init: &'static str,
     iptables: &'static str,
     storage: &'a Storage,
@@ -49,7 +49,7 @@ impl<'a> GuestInputs<'a> {
     pub(super) fn of(recipe: &'a Recipe, sources: &'a [PackageSource]) -> Self {
         Self {
             profile: recipe.profile.map(|profile| profile.word()),
-            suite: recipe.debian.suite.as_str(),
+            distribution: recipe.distribution.to_string(),
             init: recipe.init.word(),
             iptables: recipe.iptables.word(),
             storage: &recipe.storage,
@@ -75,7 +75,7 @@ pub(super) fn guest_data(recipe: &Recipe, data: &TagData) -> GuestData {
             .map(|profile| profile.word().to_owned())
             .unwrap_or_default(),
         engine: one("version", &data.engine.version),
-        distribution: format!("debian/{}", recipe.debian.suite),
+        distribution: recipe.distribution.to_string(),
         init: recipe.init.word().to_owned(),
         iptables: one("backend", recipe.iptables.word()),
         storage: recipe.storage.clone(),

@@ -1,6 +1,6 @@
 //! Why an image cannot be built.
 
-use crate::deb::archive::DebError;
+use crate::family::PackageError;
 use crate::fetch::FetchError;
 use crate::guest::GuestError;
 use crate::layer::LayerError;
@@ -24,7 +24,7 @@ pub enum BuildError {
         /// The package.
         package: String,
         /// Why.
-        source: DebError,
+        source: PackageError,
     },
     /// A package's payload cannot be read.
     #[error("package {package}: {source}")]

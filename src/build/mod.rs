@@ -8,6 +8,7 @@ mod segments;
 mod store;
 mod tags;
 mod unpack;
+mod world;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,7 +29,7 @@ use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
 use crate::resolve::{ResolveError, fetch_packages, filters, roots};
-use crate::setup::{self, Package, Setup};
+use crate::setup::{self, Package, Setup, conventions};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
 pub use error::BuildError;
@@ -135,7 +136,7 @@ fn build_platform(
         return Err(BuildError::Platform(platform));
     }
     let sources = family::of(recipe)
-        .sources(recipe)
+        .sources(recipe, context.fetcher)
         .map_err(ResolveError::from)?;
     let key = image_key(recipe, &locked, &sources, platform, context)?;
     if let Some((assembly, blobs)) = from_cache(&key, context)? {
@@ -291,15 +292,19 @@ fn assemble(
     let filters = filters(recipe);
     let mut unpacked = unpack::unpack(locked, recipe, &filters, context.fetcher, context.reporter)?;
     let mut tree = Tree::new(epoch.seconds());
-    setup::rules::usr_merge(&mut tree, platform.architecture, epoch)?;
+    let conventions = conventions::of(&recipe.distribution);
+    (conventions.prepare)(&mut tree, platform.architecture, epoch)?;
     unpack::place(&mut tree, &mut unpacked, recipe)?;
     let packages: Vec<Package> = unpacked.into_iter().map(|one| one.package).collect();
     let mut setup = Setup {
         tree: &mut tree,
+        conventions,
         packages: &packages,
         architecture: platform.architecture,
         epoch,
         sources,
+        world: &world::world(recipe, &packages, context.repositories),
+        tags: world::tags(locked, context.repositories),
         iptables: recipe.iptables,
         filters: &filters,
         rule: "",
@@ -331,7 +336,7 @@ fn assemble(
         Some(_) => harden::mend(&mut setup, &recipe.hardening)?,
         None => Vec::new(),
     };
-    setup::dpkg::write_database(&mut setup)?;
+    (conventions.write_database)(&mut setup)?;
     let data = config::file_data(recipe, &data, platform);
     guest::place_content(&mut setup, &recipe.content, &data)?;
     let seen = Seen {

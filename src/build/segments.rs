@@ -198,6 +198,8 @@ mod tests {
             architecture: "all".to_owned(),
             control: Control::default(),
             paths: Vec::new(),
+            entries: Vec::new(),
+            size: 0,
             published: true,
         }
     }

@@ -53,7 +53,7 @@ impl TagData {
                 minor: parts.next().unwrap_or_default(),
                 version,
             },
-            suite: recipe.debian.suite.to_string(),
+            suite: recipe.distribution.release().to_owned(),
             variant: recipe.variant.to_string(),
         }
     }

@@ -14,7 +14,7 @@ use crate::lock::LockedPackage;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::{PathFilters, Recipe};
 use crate::resolve::{examine, open_package};
-use crate::setup::Package;
+use crate::setup::{Package, conventions};
 use crate::tree::{Node, Owner, Tree, TreeError, TreePath, read_payload};
 
 use super::error::BuildError;
@@ -22,8 +22,6 @@ use super::exclude::prune;
 
 /// Changes whenever spooled payloads get another form.
 const SPOOL_FORMAT: &str = "spool/1";
-/// The package whose directories others repeat; placed first, as dpkg unpacks it.
-const FIRST: &str = "base-files";
 
 /// A package read from its file.
 pub(super) struct Unpacked {
@@ -89,7 +87,7 @@ fn unpack_one(
             (control, entry.file)
         }
     };
-    check_identity(locked, &control)?;
+    check_identity(locked, family, &control)?;
     examine(locked, &control, recipe)?;
     let entries =
         read_payload(rewound(payload, locked)?).map_err(|source| BuildError::Payload {
@@ -109,23 +107,14 @@ fn unpack_one(
             name: locked.name.clone(),
             version: locked.version.clone(),
             architecture: locked.architecture.clone(),
+            size: locked.size,
             control,
             paths,
-            published: is_published(locked, recipe),
+            entries: entries.clone(),
+            published: !recipe.distribution.adds(&locked.repository),
         },
         entries,
     })
-}
-
-/// Whether a package is from the distribution's archive, not from a repository or directory that the
-/// recipe adds: those can be a team's own.
-fn is_published(locked: &LockedPackage, recipe: &Recipe) -> bool {
-    let debian = &recipe.debian;
-    let repositories = debian.repositories.iter().map(|one| &one.name);
-    let directories = debian.local.iter().map(|one| &one.name);
-    !repositories
-        .chain(directories)
-        .any(|name| name.as_str() == locked.repository)
 }
 
 fn rewound(mut file: File, locked: &LockedPackage) -> Result<File, BuildError> {
@@ -138,9 +127,16 @@ fn rewound(mut file: File, locked: &LockedPackage) -> Result<File, BuildError> {
 }
 
 /// A file can be the one the index names and still hold another package.
-fn check_identity(locked: &LockedPackage, control: &Control) -> Result<(), BuildError> {
-    for (field, expected) in [("Package", &locked.name), ("Version", &locked.version)] {
-        let found = control.field(field).unwrap_or_default();
+fn check_identity(
+    locked: &LockedPackage,
+    family: &dyn Family,
+    control: &Control,
+) -> Result<(), BuildError> {
+    let found = family.identity(control);
+    for (field, expected, found) in [
+        ("name", &locked.name, found.name),
+        ("version", &locked.version, found.version),
+    ] {
         if found != *expected {
             return Err(BuildError::Identity {
                 package: locked.name.clone(),
@@ -170,10 +166,11 @@ pub(super) fn place(
         let (winner, loser) = (packages[a], packages[b]);
         let said = recipe.replaces.get(&winner.name);
         said.is_some_and(|losers| losers.contains(&loser.name))
-            || family.replaces(&winner.control, &loser.name, &loser.version)
+            || family.replaces(&winner.control, &loser.control)
     };
+    let first = conventions::of(&recipe.distribution).first;
     let mut order: Vec<(usize, Vec<(TreePath, Node)>)> = entries.into_iter().enumerate().collect();
-    order.sort_by_key(|(number, _)| packages[*number].name != FIRST);
+    order.sort_by_key(|(number, _)| packages[*number].name != first);
     for (number, entries) in order {
         for (path, node) in entries {
             tree.place(&path, node, number, &replaces)

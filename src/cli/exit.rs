@@ -1,8 +1,10 @@
 //! Exit codes, a public table: scripts branch on them.
 
+use crate::apk::members::MemberError;
+use crate::apk::package::PackageError as ApkError;
 use crate::build::BuildError;
 use crate::deb::archive::DebError;
-use crate::family::FamilyError;
+use crate::family::{FamilyError, PackageError};
 use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
 use crate::registry::{ReferenceError, RegistryError};
@@ -111,7 +113,9 @@ fn build(error: &BuildError) -> Option<u8> {
         BuildError::Resolve(error) => resolve(error),
         BuildError::Fetch(error) => Some(fetch(error)),
         BuildError::Package {
-            source: DebError::Io { source, .. },
+            source:
+                PackageError::Deb(DebError::Io { source, .. })
+                | PackageError::Apk(ApkError::Member(MemberError::Io { source, .. })),
             ..
         } => within(source).or(Some(TRUST)),
         BuildError::Package { .. } | BuildError::Payload { .. } | BuildError::Identity { .. } => {

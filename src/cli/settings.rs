@@ -45,6 +45,7 @@ struct File {
 struct FileMirrors {
     debian: Vec<MirrorUrl>,
     debian_security: Vec<MirrorUrl>,
+    alpine: Vec<MirrorUrl>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,6 +113,7 @@ impl Settings {
                     "DINDIMG_DEBIAN_SECURITY_MIRROR",
                     file.mirrors.debian_security,
                 )?,
+                alpine: mirrors("DINDIMG_ALPINE_MIRROR", file.mirrors.alpine)?,
             },
             repository,
             plain_http: file.registry.plain_http,

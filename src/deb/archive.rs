@@ -45,6 +45,8 @@ pub enum DebError {
 pub struct Control {
     /// Every file by its name: `control`, `md5sums`, `conffiles`, `postinst` and so on.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What Alpine's package manager knows the package by, in its notation; dpkg has no such thing.
+    pub identity: Option<String>,
 }
 
 impl Control {
@@ -183,7 +185,10 @@ fn read_control(name: &str, entry: &mut impl Read) -> Result<Control, DebError> 
         }
     }
     if files.contains_key("control") {
-        Ok(Control { files })
+        Ok(Control {
+            files,
+            identity: None,
+        })
     } else {
         Err(DebError::Structure(format!("{name} holds no control file")))
     }

@@ -2,6 +2,7 @@
 //!
 //! Adding a family is one folder here and one line in [`of`].
 
+mod alpine;
 mod debian;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::apk::package::PackageError as ApkError;
 use crate::deb::archive::{Control, DebError};
 use crate::digest::Digest;
 use crate::epoch::Epoch;
@@ -18,18 +20,20 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::platform::Architecture;
 use crate::recipe::{Distribution, MirrorUrl, PathPattern, Profile, Recipe};
 
+pub use alpine::Alpine;
 pub use debian::Debian;
 
 /// The family of a recipe.
 pub fn of(recipe: &Recipe) -> &'static dyn Family {
-    match recipe.distribution() {
-        Distribution::Debian => &Debian,
+    match recipe.distribution {
+        Distribution::Debian(_) => &Debian,
+        Distribution::Alpine(_) => &Alpine,
     }
 }
 
 /// What a distribution family does its own way.
 pub trait Family: Sync {
-    /// Its name: `debian`.
+    /// Its name: `debian`, `alpine`.
     fn id(&self) -> &'static str;
 
     /// The repositories a recipe resolves from, in order of preference among equals.
@@ -40,8 +44,13 @@ pub trait Family: Sync {
     ) -> Result<Vec<Repository>, FamilyError>;
 
     /// The repositories the package manager inside the image is to use. They are part of the recipe
-    /// alone: what the user's configuration or environment says is of the machine that builds.
-    fn sources(&self, recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError>;
+    /// alone: what the user's configuration or environment says is of the machine that builds. Keys
+    /// that the recipe pins by address come through `fetcher`.
+    fn sources(
+        &self,
+        recipe: &Recipe,
+        fetcher: &Fetcher,
+    ) -> Result<Vec<PackageSource>, FamilyError>;
 
     /// The packages a profile adds to a recipe.
     fn profile(&self, profile: Profile, recipe: &Recipe) -> ProfilePackages;
@@ -62,17 +71,49 @@ pub trait Family: Sync {
         requests: &[SolveRequest],
     ) -> Result<Vec<Solved>, FamilyError>;
 
+    /// Finds the digest of each chosen file where the index does not say it. Files that are not in
+    /// the cache are fetched, and held to what the index does say.
+    fn pin(
+        &self,
+        solved: &mut [Solved],
+        opened: &[Opened],
+        fetcher: &Fetcher,
+    ) -> Result<(), FetchError>;
+
     /// Reads the control files of a package file.
-    fn control(&self, package: File) -> Result<Control, DebError>;
+    fn control(&self, package: File) -> Result<Control, PackageError>;
 
     /// Writes a package's decoded payload tar to `spool` and returns its control files.
-    fn unpack(&self, package: File, spool: &mut dyn Write) -> Result<Control, DebError>;
+    fn unpack(&self, package: File, spool: &mut dyn Write) -> Result<Control, PackageError>;
+
+    /// What a package calls itself; empty where it does not say.
+    fn identity(&self, control: &Control) -> Identity;
 
     /// The upstream part of a version: no epoch, no repack suffix, no revision.
     fn upstream_version(&self, version: &str) -> String;
 
-    /// Whether a package replaces files of another, by their control files.
-    fn replaces(&self, control: &Control, other: &str, other_version: &str) -> bool;
+    /// Whether a package takes files of another over, by their control files.
+    fn replaces(&self, winner: &Control, loser: &Control) -> bool;
+}
+
+/// A package as it calls itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+}
+
+/// Why a package file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// A Debian package.
+    #[error(transparent)]
+    Deb(#[from] DebError),
+    /// An Alpine package.
+    #[error(transparent)]
+    Apk(#[from] ApkError),
 }
 
 /// Mirrors that the environment or the user's configuration names, for recipes that name none.
@@ -83,6 +124,8 @@ pub struct Mirrors {
     pub debian: Vec<MirrorUrl>,
     /// Of Debian's security archive.
     pub debian_security: Vec<MirrorUrl>,
+    /// Of Alpine.
+    pub alpine: Vec<MirrorUrl>,
 }
 
 /// One repository to resolve from.
@@ -90,7 +133,7 @@ pub struct Mirrors {
 pub struct Repository {
     /// Name in the lock, `debian/bookworm-security`.
     pub name: String,
-    /// Kind in the lock, `deb`.
+    /// Kind in the lock, `deb` or `apk`.
     pub kind: &'static str,
     /// Base addresses, in order.
     pub mirrors: Vec<String>,
@@ -98,7 +141,7 @@ pub struct Repository {
     pub directory: Option<Directory>,
     /// Base address of its snapshot archive, below which a stamp and then the mirror's tree follow.
     pub snapshots: Option<String>,
-    /// Suite below `dists/`.
+    /// Suite below `dists/`, or branch; empty for what is in neither.
     pub suite: String,
     /// Components.
     pub components: Vec<String>,
@@ -106,9 +149,13 @@ pub struct Repository {
     pub priority: i32,
     /// The only packages taken from it; empty for every one.
     pub only: BTreeSet<String>,
-    /// The certificates: a name for messages and the bytes.
+    /// The tag without which none of its packages is taken (apk-repositories(5)).
+    pub tag: Option<String>,
+    /// The certificates or keys: a name and the bytes.
     pub certificates: Vec<(String, Vec<u8>)>,
-    /// The primary fingerprints that may sign.
+    /// Keys that are fetched when it is opened.
+    pub key_addresses: Vec<KeyAddress>,
+    /// Who may sign: primary fingerprints, or digests of key files.
     pub fingerprints: Vec<String>,
     /// Resolve from the snapshot archive at this time.
     pub snapshot: Option<Epoch>,
@@ -116,6 +163,17 @@ pub struct Repository {
     pub archived: bool,
     /// Whether an expired Release file is refused.
     pub check_valid_until: bool,
+}
+
+/// A key that is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAddress {
+    /// The name by which signatures call it.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Digest of its file.
+    pub sha256: Digest,
 }
 
 /// A directory of package files that serves as a repository. Nothing of it is signed: it is trusted
@@ -168,18 +226,31 @@ pub struct PackageSource {
     pub name: String,
     /// Base address, `http` or `https`, without credentials.
     pub uri: String,
-    /// Suite below `dists/`.
+    /// Suite below `dists/`, or branch.
     pub suite: String,
     /// Components.
     pub components: Vec<String>,
     /// The certificates that may sign it.
     pub certificates: Vec<Vec<u8>>,
+    /// The public keys that may sign it (apk), where no package of the distribution has them.
+    pub keys: Vec<SourceKey>,
+    /// Its tag (apk-repositories(5)).
+    pub tag: Option<String>,
     /// Whether those are the distribution's own, which its keyring package ships.
     pub distribution_keys: bool,
     /// Preference, as in apt_preferences(5).
     pub priority: i32,
     /// Whether an expired Release file is refused.
     pub check_valid_until: bool,
+}
+
+/// A public key as apk keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceKey {
+    /// Name of its file, by which signatures call it.
+    pub name: String,
+    /// Content of the file.
+    pub bytes: Vec<u8>,
 }
 
 /// The packages a profile adds.
@@ -278,10 +349,19 @@ pub struct Chosen {
     pub path: String,
     /// Size in bytes.
     pub size: u64,
-    /// Digest of the file.
-    pub sha256: Digest,
+    /// What the file is known by.
+    pub file: FileId,
     /// Chosen packages that satisfy its dependencies.
     pub depends: BTreeSet<String>,
+}
+
+/// What a package file is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileId {
+    /// Digest of the whole file.
+    Sha256(Digest),
+    /// What the index says of its control files alone, in apk's notation.
+    Control(String),
 }
 
 /// Why packages could not be chosen.
@@ -296,6 +376,12 @@ pub enum FamilyError {
     /// Metadata is too old, too new or has gone back.
     #[error(transparent)]
     Freshness(#[from] crate::deb::FreshnessError),
+    /// The same for Alpine's.
+    #[error(transparent)]
+    ApkTrust(#[from] crate::apk::TrustError),
+    /// An index of Alpine is older than one seen before, or from the future.
+    #[error("{0}")]
+    Stale(String),
     /// A signed file is not of its format.
     #[error("{subject}: {message}")]
     Metadata {
@@ -328,7 +414,9 @@ mod tests {
             components: vec!["main".to_owned()],
             priority: 500,
             only: BTreeSet::new(),
+            tag: None,
             certificates: Vec::new(),
+            key_addresses: Vec::new(),
             fingerprints: vec!["AB".to_owned()],
             snapshot: None,
             archived: false,

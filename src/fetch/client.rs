@@ -11,6 +11,7 @@ use super::cache::{Cache, CacheError};
 use super::error::{Failure, FetchError};
 use super::http::Http;
 use super::options::FetchOptions;
+use super::seek::{Found, Goal};
 use super::transfer::{Context, Outcome, transfer};
 use crate::digest::Digest;
 use crate::progress::{Reporter, Stage};
@@ -32,16 +33,6 @@ pub struct Wanted {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
-}
-
-impl Wanted {
-    pub(super) fn addresses(&self) -> impl Iterator<Item = &String> {
-        self.mirrors.iter().chain(&self.fallbacks)
-    }
-
-    fn is_local(&self) -> bool {
-        self.addresses().any(|url| is_local(url))
-    }
 }
 
 /// Whether an address is served without the network.
@@ -92,50 +83,56 @@ impl Fetcher {
     /// [`FetchError::Offline`] naming what is missing. A failing cache ends it at once.
     pub fn fetch_all(&self, wanted: &[Wanted]) -> Result<(), FetchError> {
         let missing = self.missing(wanted)?;
-        if missing.is_empty() {
-            return Ok(());
+        self.bring(missing).map(drop)
+    }
+
+    /// Brings the file of every goal; what was found is in the order of the goals.
+    pub(super) fn bring(&self, mut goals: Vec<Goal>) -> Result<Vec<Found>, FetchError> {
+        if goals.is_empty() {
+            return Ok(Vec::new());
         }
         if self.options.offline {
-            let missing: Vec<String> = missing
+            let missing: Vec<String> = goals
                 .iter()
-                .filter(|wanted| !wanted.is_local())
-                .map(|wanted| wanted.subject.clone())
+                .filter(|goal| !goal.addresses().any(|url| is_local(url)))
+                .map(|goal| goal.subject.clone())
                 .collect();
             if !missing.is_empty() {
                 return Err(FetchError::Offline { missing });
             }
+            for goal in &mut goals {
+                goal.mirrors.retain(|url| is_local(url));
+                goal.fallbacks.retain(|url| is_local(url));
+            }
         }
         let engine = self.engine()?;
-        let total = missing.iter().map(|wanted| wanted.size).sum();
-        let subject = match missing.as_slice() {
+        // Without every size there is no total that progress could be a part of.
+        let total = goals.iter().map(|goal| goal.size).sum::<Option<u64>>();
+        let subject = match goals.as_slice() {
             [one] => one.subject.clone(),
             many => format!("{} files", many.len()),
         };
-        let task = self.reporter.begin(Stage::Fetch, &subject, Some(total));
+        let task = self.reporter.begin(Stage::Fetch, &subject, total);
         let jobs = Arc::new(Semaphore::new(self.options.jobs.max(1)));
         let result = engine.runtime.block_on(async {
             let mut running = JoinSet::new();
-            for (number, mut wanted) in missing.into_iter().enumerate() {
-                if self.options.offline {
-                    wanted.mirrors.retain(|url| is_local(url));
-                    wanted.fallbacks.retain(|url| is_local(url));
-                }
+            for (number, goal) in goals.into_iter().enumerate() {
                 let (context, jobs) = (Arc::clone(&engine.context), Arc::clone(&jobs));
                 running.spawn(async move {
                     let _permit = jobs.acquire_owned().await;
-                    (number, transfer(&context, &wanted, task).await)
+                    (number, transfer(&context, &goal, task).await)
                 });
             }
             collect(running).await
         });
         let outcome = match &result {
-            Ok(failures) if failures.is_empty() => "",
+            Ok((_, failures)) if failures.is_empty() => "",
             _ => "failed",
         };
         self.reporter.finish(task, outcome);
-        let failures = result?;
+        let (found, failures) = result?;
         if failures.is_empty() {
-            Ok(())
+            Ok(found)
         } else if failures.iter().all(|failure| failure.gone) {
             Err(FetchError::Gone { failures })
         } else {
@@ -145,7 +142,7 @@ impl Fetcher {
 
     /// What is not in the cache, each digest once, the largest first: a large file that starts
     /// last would be waited for alone.
-    fn missing(&self, wanted: &[Wanted]) -> Result<Vec<Wanted>, CacheError> {
+    fn missing(&self, wanted: &[Wanted]) -> Result<Vec<Goal>, CacheError> {
         let mut missing = BTreeMap::new();
         for wanted in wanted {
             if !missing.contains_key(&wanted.digest)
@@ -156,7 +153,7 @@ impl Fetcher {
         }
         let mut missing: Vec<Wanted> = missing.into_values().collect();
         missing.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.subject.cmp(&b.subject)));
-        Ok(missing)
+        Ok(missing.into_iter().map(Goal::from).collect())
     }
 
     /// Starts the client and its threads where they are not running.
@@ -182,16 +179,26 @@ impl Fetcher {
     }
 }
 
-/// Waits for all downloads; the failures in the order of the downloads. The first error of the
-/// cache ends the others.
-async fn collect(mut running: JoinSet<(usize, Outcome)>) -> Result<Vec<Failure>, FetchError> {
-    let mut failures = BTreeMap::new();
+/// Waits for all downloads: what was found and what failed, each in the order of the downloads. The
+/// first error of the cache ends the others.
+async fn collect(
+    mut running: JoinSet<(usize, Outcome)>,
+) -> Result<(Vec<Found>, Vec<Failure>), FetchError> {
+    let (mut found, mut failures) = (BTreeMap::new(), BTreeMap::new());
     while let Some(ended) = running.join_next().await {
         let (number, result) =
             ended.map_err(|error| FetchError::Setup(format!("a download ended oddly: {error}")))?;
-        if let Err(failure) = result? {
-            failures.insert(number, failure);
+        match result? {
+            Ok(one) => {
+                found.insert(number, one);
+            }
+            Err(failure) => {
+                failures.insert(number, failure);
+            }
         }
     }
-    Ok(failures.into_values().collect())
+    Ok((
+        found.into_values().collect(),
+        failures.into_values().collect(),
+    ))
 }

@@ -67,8 +67,12 @@ pub struct Failure {
 impl Failure {
     /// Whether a mirror gave other bytes than it should have.
     pub fn untrusted(&self) -> bool {
-        let other =
-            |attempt: &Try| matches!(attempt.reason, Reason::Content { .. } | Reason::Size { .. });
+        let other = |attempt: &Try| {
+            matches!(
+                attempt.reason,
+                Reason::Content { .. } | Reason::Size { .. } | Reason::Judged(_)
+            )
+        };
         self.tries.iter().any(other)
     }
 }
@@ -155,6 +159,9 @@ pub enum Reason {
         /// What came.
         found: Digest,
     },
+    /// Not what was wanted, by what the content says of itself.
+    #[error("{0}")]
+    Judged(String),
     /// More than this side reads.
     #[error("larger than the limit of {0} bytes")]
     TooLarge(u64),

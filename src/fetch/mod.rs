@@ -3,7 +3,8 @@
 //!
 //! Two kinds of things come from the network. A **file** is known by digest and size before it
 //! is asked for ([`Fetcher::fetch_all`]); whatever a server answers, nothing but those bytes
-//! enters the cache. A **document** may change under its address ([`Fetcher::document`]); its
+//! enters the cache. Where only one of the two is known the rest is found out ([`Fetcher::seek`]).
+//! A **document** may change under its address ([`Fetcher::document`]); its
 //! trust comes from the signature that the caller checks.
 //!
 //! The network is used inside this module only; its public interface is synchronous.
@@ -15,6 +16,7 @@ mod document;
 mod error;
 mod http;
 mod options;
+mod seek;
 mod transfer;
 
 pub use cache::{
@@ -26,3 +28,4 @@ pub use error::{Failure, FetchError, Reason, Try};
 pub use options::{
     BACKOFF_CAP, DOCUMENT_LIMIT, FILE_LIMIT, FetchOptions, REDIRECT_LIMIT, RETRY_AFTER_CAP,
 };
+pub use seek::{Found, Judge, Known, Sought};

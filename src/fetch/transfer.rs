@@ -14,10 +14,10 @@ use url::Url;
 
 use super::attempts::{Attempts, Remedy, Trouble};
 use super::cache::{Cache, CacheError, DownloadLock, Pending};
-use super::client::Wanted;
 use super::error::{Failure, Reason, Try};
 use super::http::{Http, header, parse, shown};
 use super::options::FILE_LIMIT;
+use super::seek::{Found, Goal, Proof};
 use crate::progress::{Reporter, Stage, TaskId};
 
 /// Longest sleep between two looks at whether another process has finished a download.
@@ -41,73 +41,93 @@ impl Context {
 
 /// How a download ended: the outer error is the cache's, which ends everything; the inner one
 /// says why no address gave the file.
-pub(super) type Outcome = Result<Result<(), Failure>, CacheError>;
+pub(super) type Outcome = Result<Result<Found, Failure>, CacheError>;
 
-/// Brings `wanted` into the cache.
-pub(super) async fn transfer(context: &Context, wanted: &Wanted, task: TaskId) -> Outcome {
+/// Brings the file of `goal` into the cache.
+pub(super) async fn transfer(context: &Context, goal: &Goal, task: TaskId) -> Outcome {
     let mut meter = Meter {
         reporter: &*context.reporter,
         task,
         told: 0,
     };
-    if wanted.size > FILE_LIMIT {
+    if goal.size.is_some_and(|size| size > FILE_LIMIT) {
         let refused = |url: &String| Try {
             url: shown(url),
             reason: Reason::TooLarge(FILE_LIMIT),
             attempts: 0,
         };
         return Ok(Err(Failure {
-            subject: wanted.subject.clone(),
-            tries: wanted.addresses().map(refused).collect(),
+            subject: goal.subject.clone(),
+            tries: goal.addresses().map(refused).collect(),
             gone: false,
         }));
     }
-    let Some(lock) = lock(context, wanted).await? else {
-        meter.reach(wanted.size);
-        return Ok(Ok(()));
+    let lock = match lock(context, goal).await? {
+        Right::There(found) => {
+            meter.reach(found.size);
+            return Ok(Ok(found));
+        }
+        Right::Download(lock) => lock,
     };
-    let pending = block_in_place(|| context.cache.resume(&wanted.digest, &lock))?;
+    let pending = block_in_place(|| context.cache.resume(&goal.key, &lock))?;
     let mut transfer = Transfer {
         context,
-        wanted,
+        goal,
         pending,
         meter,
     };
     let mut tries = Vec::new();
-    for address in wanted.addresses() {
+    for address in goal.addresses() {
         if let Some(last) = tries.last() {
             let next = shown(address);
-            context.note(&format!("{}: {last}; trying {next}", wanted.subject));
+            context.note(&format!("{}: {last}; trying {next}", goal.subject));
         }
         match transfer.from(address).await? {
             Ok(()) => {
                 let pending = transfer.pending;
-                block_in_place(|| context.cache.put_blob(pending, &wanted.digest, wanted.size))?;
-                return Ok(Ok(()));
+                let found = Found {
+                    digest: pending.digest(),
+                    size: pending.written(),
+                };
+                block_in_place(|| {
+                    context
+                        .cache
+                        .put_blob(pending, &found.digest, found.size)
+                        .and_then(|_| goal.remember(&context.cache, found))
+                })?;
+                return Ok(Ok(found));
             }
             Err(failed) => tries.push(failed),
         }
     }
     transfer.pending.leave();
-    let mirrors = &tries[..wanted.mirrors.len()];
+    let mirrors = &tries[..goal.mirrors.len()];
     Ok(Err(Failure {
-        subject: wanted.subject.clone(),
+        subject: goal.subject.clone(),
         gone: !mirrors.is_empty() && mirrors.iter().all(|mirror| mirror.reason.is_gone()),
         tries,
     }))
 }
 
-/// Waits for the right to download; `None` when somebody else has brought the file meanwhile.
-async fn lock(context: &Context, wanted: &Wanted) -> Result<Option<DownloadLock>, CacheError> {
-    let there = || context.cache.has_blob(&wanted.digest, wanted.size);
+/// Whether to download, or what is there.
+enum Right {
+    There(Found),
+    Download(DownloadLock),
+}
+
+/// Waits for the right to download, or for somebody else to bring the file.
+async fn lock(context: &Context, goal: &Goal) -> Result<Right, CacheError> {
     let mut delay = Duration::from_millis(10);
     loop {
-        if there()? {
-            return Ok(None);
+        if let Some(found) = goal.present(&context.cache)? {
+            return Ok(Right::There(found));
         }
-        if let Some(lock) = context.cache.lock_download(&wanted.digest)? {
+        if let Some(lock) = context.cache.lock_download(&goal.key)? {
             // Whoever had the lock may have finished between the look and the lock.
-            return Ok(if there()? { None } else { Some(lock) });
+            return Ok(match goal.present(&context.cache)? {
+                Some(found) => Right::There(found),
+                None => Right::Download(lock),
+            });
         }
         tokio::time::sleep(delay).await;
         delay = (delay * 2).min(LOCK_POLL_CAP);
@@ -134,7 +154,7 @@ impl From<Trouble> for Stop {
 
 struct Transfer<'a> {
     context: &'a Context,
-    wanted: &'a Wanted,
+    goal: &'a Goal,
     pending: Pending,
     meter: Meter<'a>,
 }
@@ -161,7 +181,7 @@ impl Transfer<'_> {
                 Err(Stop::Trouble(trouble)) => trouble,
             };
             let tell = |line| {
-                let subject = &self.wanted.subject;
+                let subject = &self.goal.subject;
                 self.context.note(&format!("{subject}: {line}"));
             };
             if let Err(reason) = attempts.after(trouble, tell).await {
@@ -172,29 +192,25 @@ impl Transfer<'_> {
 
     /// Gets what is missing and checks the whole.
     async fn attempt(&mut self, url: &Url, version: &mut Option<HeaderValue>) -> Result<(), Stop> {
-        let expected = self.wanted.size;
-        if self.pending.written() > expected {
+        // Without a size nothing tells how much of the beginning is still the server's.
+        let most = self.goal.size.unwrap_or(0);
+        if self.pending.written() > most {
             self.pending.restart()?;
         }
         let resumed = self.pending.written();
         self.meter.reach(resumed);
-        if resumed < expected {
+        if self.goal.size.is_none_or(|size| resumed < size) {
             if url.scheme() == "file" {
                 block_in_place(|| self.copy(url))?;
             } else {
                 self.download(url, version).await?;
             }
         }
-        let found = self.pending.digest();
-        if found == self.wanted.digest {
+        let Some(reason) = self.judged()? else {
             return Ok(());
-        }
+        };
         let continued = resumed > 0 && self.pending.written() > 0;
         self.pending.restart()?;
-        let reason = Reason::Content {
-            expected: self.wanted.digest,
-            found,
-        };
         // What was continued may have come from elsewhere: this address deserves a fresh start.
         let remedy = if continued {
             Remedy::Now
@@ -202,6 +218,21 @@ impl Transfer<'_> {
             Remedy::Elsewhere
         };
         Err(reason.but(remedy).into())
+    }
+
+    /// Why the whole file is not the one that is wanted, if it is not.
+    fn judged(&mut self) -> Result<Option<Reason>, CacheError> {
+        match &self.goal.proof {
+            Proof::Digest(expected) => {
+                let found = self.pending.digest();
+                let expected = *expected;
+                Ok((found != expected).then_some(Reason::Content { expected, found }))
+            }
+            Proof::Judge(judge) => {
+                let file = self.pending.read_again()?;
+                Ok(block_in_place(|| judge(file)).err().map(Reason::Judged))
+            }
+        }
     }
 
     /// Appends the rest of the file. `version` is what the server called the version that it
@@ -220,20 +251,24 @@ impl Transfer<'_> {
         *version = strong_validator(response.headers());
         while let Some(chunk) = http.chunk(&mut response).await? {
             // Whatever follows the announced size is cut off; the digest judges the rest.
-            let missing = self.wanted.size - self.pending.written();
+            let most = self.goal.size.unwrap_or(self.goal.limit + 1);
+            let missing = most - self.pending.written();
             let taken = usize::try_from(missing).map_or(chunk.len(), |n| n.min(chunk.len()));
             self.pending.append(&chunk[..taken])?;
             self.meter.reach(self.pending.written());
-            if self.pending.written() == self.wanted.size {
+            if self.goal.size == Some(self.pending.written()) {
                 return Ok(());
             }
+            self.within_limit()?;
         }
         let found = self.pending.written();
+        let Some(expected) = self.goal.size else {
+            return Ok(());
+        };
         if is_delimited(&response) {
             self.pending.restart()?;
-            return Err(self.wrong_size(found).into());
+            return Err(wrong_size(expected, found).into());
         }
-        let expected = self.wanted.size;
         Err(Reason::Truncated { expected, found }
             .but(Remedy::Later)
             .into())
@@ -243,10 +278,10 @@ impl Transfer<'_> {
     fn place(&mut self, response: &Response, start: u64) -> Result<(), Stop> {
         match response.status() {
             StatusCode::OK => {
-                if let Some(length) = response.content_length()
-                    && length != self.wanted.size
+                if let (Some(found), Some(expected)) = (response.content_length(), self.goal.size)
+                    && found != expected
                 {
-                    return Err(self.wrong_size(length).into());
+                    return Err(wrong_size(expected, found).into());
                 }
                 if start > 0 {
                     self.pending.restart()?;
@@ -256,9 +291,9 @@ impl Transfer<'_> {
             StatusCode::PARTIAL_CONTENT if start > 0 => {
                 let value = header(response, &CONTENT_RANGE).unwrap_or_default();
                 match content_range(value) {
-                    Some((first, total)) if first == start => match total {
-                        Some(total) if total != self.wanted.size => {
-                            Err(self.wrong_size(total).into())
+                    Some((first, total)) if first == start => match (total, self.goal.size) {
+                        (Some(total), Some(expected)) if total != expected => {
+                            Err(wrong_size(expected, total).into())
                         }
                         _ => Ok(()),
                     },
@@ -288,8 +323,15 @@ impl Transfer<'_> {
         let local = |error| Reason::Local(error).but(Remedy::Elsewhere);
         let mut file = open_local(url).map_err(|reason| reason.but(Remedy::Elsewhere))?;
         let size = file.metadata().map_err(local)?.len();
-        if size != self.wanted.size {
-            return Err(self.wrong_size(size).into());
+        if let Some(expected) = self.goal.size
+            && size != expected
+        {
+            return Err(wrong_size(expected, size).into());
+        }
+        if size > self.goal.limit {
+            return Err(Reason::TooLarge(self.goal.limit)
+                .but(Remedy::Elsewhere)
+                .into());
         }
         file.seek(SeekFrom::Start(self.pending.written()))
             .map_err(local)?;
@@ -305,10 +347,19 @@ impl Transfer<'_> {
         }
     }
 
-    fn wrong_size(&self, found: u64) -> Trouble {
-        let expected = self.wanted.size;
-        Reason::Size { expected, found }.but(Remedy::Elsewhere)
+    fn within_limit(&mut self) -> Result<(), Stop> {
+        if self.pending.written() <= self.goal.limit {
+            return Ok(());
+        }
+        self.pending.restart()?;
+        Err(Reason::TooLarge(self.goal.limit)
+            .but(Remedy::Elsewhere)
+            .into())
     }
+}
+
+fn wrong_size(expected: u64, found: u64) -> Trouble {
+    Reason::Size { expected, found }.but(Remedy::Elsewhere)
 }
 
 /// Opens the file that a `file:` address names.

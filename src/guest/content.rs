@@ -94,6 +94,7 @@ pub fn place_content(
     let mut work = Work {
         tree: setup.tree,
         packages: setup.packages,
+        diverts: setup.conventions.diverts,
         owners: &owners,
         data,
         epoch: setup.epoch,
@@ -107,6 +108,7 @@ pub fn place_content(
 struct Work<'a> {
     tree: &'a mut Tree,
     packages: &'a [Package],
+    diverts: bool,
     owners: &'a Owners,
     data: &'a FileData,
     epoch: Epoch,
@@ -194,7 +196,7 @@ impl Work<'_> {
                 owner,
             });
         }
-        if self.is_directory(at) {
+        if self.is_directory(at) || !self.diverts {
             return Ok(());
         }
         let Some(package) = package else {

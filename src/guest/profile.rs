@@ -116,7 +116,7 @@ pub fn contract(
             name: "docker".to_owned(),
             version: engine_version.to_owned(),
         },
-        distribution: format!("debian/{}", recipe.debian.suite),
+        distribution: recipe.distribution.to_string(),
         init: recipe.init.word().to_owned(),
         iptables: recipe.iptables.word().to_owned(),
         storage: rungs(recipe),

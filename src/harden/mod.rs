@@ -20,8 +20,8 @@ use crate::tree::{Owner, Placed, Tree, TreeError, TreePath};
 
 pub use mend::mend;
 
-/// What is made of packages' own files: dpkg's database and debconf's.
-const DATABASES: [&str; 2] = ["var/lib/dpkg/", "var/cache/debconf/"];
+/// What is made of packages' own files: dpkg's database and debconf's, and apk's.
+const DATABASES: [&str; 3] = ["var/lib/dpkg/", "var/cache/debconf/", "lib/apk/db/"];
 
 /// Why an image is not built.
 #[derive(Debug, thiserror::Error)]

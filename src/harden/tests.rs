@@ -36,6 +36,8 @@ fn package(published: bool) -> Package {
         architecture: "all".to_owned(),
         control: crate::deb::archive::Control::default(),
         paths: vec!["/opt/x".to_owned()],
+        entries: Vec::new(),
+        size: 0,
         published,
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod conflicts;
+mod distribution;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,11 @@ use super::content;
 use super::error::RecipeError;
 use super::keys;
 use super::merge::Merge;
-use super::model::{Debian, ExtraRepository, LocalRepository, Pin, Recipe, Recipes, Trust};
-use super::raw::{RawKey, RawLocal, RawRecipe};
+use super::model::{Recipe, Recipes};
+use super::raw::RawRecipe;
 use super::source::{Disk, Source};
-use super::values::{RelativePath, VariantName, Word};
-use super::words::{EnginePackage, InitKind, IptablesBackend, Userland};
+use super::values::{RelativePath, VariantName};
+use super::words::{InitKind, IptablesBackend, Userland};
 
 /// The variant that a recipe is by itself.
 const DEFAULT_VARIANT: &str = "default";
@@ -26,8 +27,6 @@ const DEFAULT_VARIANT: &str = "default";
 const SCHEMA: u32 = 1;
 /// A chain of `extends` longer than this is a loop or a mistake.
 const EXTENDS_LIMIT: usize = 8;
-/// Priority of a repository that names none, as in apt_preferences(5).
-const DEFAULT_PRIORITY: i32 = 500;
 
 /// Loads and validates the recipe at `path` with its variants, everything it extends and the keys
 /// it names.
@@ -133,76 +132,10 @@ fn first_named<'a, T>(
         .find_map(|(at, raw)| Some((at.as_path(), pick(raw)?)))
 }
 
-fn repositories(parts: &[Part], source: &dyn Source) -> Result<Vec<ExtraRepository>, RecipeError> {
-    let Some((at, list)) = first_named(parts, |raw| raw.debian.repository.as_ref()) else {
-        return Ok(Vec::new());
-    };
-    list.iter()
-        .map(|raw| {
-            Ok(ExtraRepository {
-                name: raw.name.clone(),
-                mirrors: raw.mirrors.clone(),
-                suite: raw.suite.clone(),
-                components: raw.components.clone(),
-                pins: read_pins(at, &raw.keys, source)?,
-                priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
-                check_valid_until: raw.check_valid_until.unwrap_or(true),
-                packages: raw
-                    .packages
-                    .iter()
-                    .flatten()
-                    .map(|package| package.name.clone())
-                    .collect(),
-            })
-        })
-        .collect()
-}
-
 pub(super) fn beside(file: &Path, relative: &RelativePath) -> PathBuf {
     file.parent()
         .unwrap_or(Path::new(""))
         .join(relative.as_str())
-}
-
-fn read_pins(at: &Path, keys: &[RawKey], source: &dyn Source) -> Result<Vec<Pin>, RecipeError> {
-    if keys.is_empty() {
-        return Err(RecipeError::whole(
-            at,
-            "`keys` is empty, so nothing could be verified; name at least one key or leave it out",
-        ));
-    }
-    keys.iter()
-        .map(|key| {
-            let path = beside(at, &key.file);
-            Ok(Pin {
-                file: key.file.to_string(),
-                certificate: source
-                    .read(&path)
-                    .map_err(|source| RecipeError::Read { path, source })?,
-                fingerprint: key.fingerprint.clone(),
-            })
-        })
-        .collect()
-}
-
-fn read_local(
-    at: &Path,
-    list: &[RawLocal],
-    source: &dyn Source,
-) -> Result<Vec<LocalRepository>, RecipeError> {
-    list.iter()
-        .map(|raw| {
-            let path = beside(at, &raw.path);
-            Ok(LocalRepository {
-                name: raw.name.clone(),
-                named: raw.path.to_string(),
-                path: source
-                    .directory(&path)
-                    .map_err(|source| RecipeError::Read { path, source })?,
-                priority: raw.priority.unwrap_or(DEFAULT_PRIORITY),
-            })
-        })
-        .collect()
 }
 
 fn parse_file(path: &Path, source: &dyn Source) -> Result<RawRecipe, RecipeError> {
@@ -241,15 +174,6 @@ fn complete(
     parts: &[Part],
     source: &dyn Source,
 ) -> Result<Recipe, RecipeError> {
-    // Keys are read where they are named, so that each path is relative to its own file.
-    let trust = first_named(parts, |raw| raw.debian.keys.as_ref())
-        .map(|(at, keys)| read_pins(at, keys, source))
-        .transpose()?;
-    let repositories = repositories(parts, source)?;
-    let local = first_named(parts, |raw| raw.debian.local.as_ref())
-        .map(|(at, list)| read_local(at, list, source))
-        .transpose()?
-        .unwrap_or_default();
     let raw = parts
         .iter()
         .rev()
@@ -261,9 +185,9 @@ fn complete(
     if raw.schema.is_none() {
         return Err(whole("the first key must be `schema = 1`"));
     }
-    let suite = raw.debian.suite.ok_or_else(|| {
-        whole("no distribution is named; add [debian] with `suite = \"bookworm\"`")
-    })?;
+    let distribution = distribution::of(path, parts, raw.debian, raw.alpine, source)?;
+    let engine_package = distribution::engine(&distribution, raw.engine.package)
+        .map_err(|message| whole(&message))?;
     let platforms = raw.image.platforms.unwrap_or_else(|| {
         vec![Platform {
             architecture: Architecture::Amd64,
@@ -309,7 +233,6 @@ fn complete(
         || "image".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
     );
-    let archived = raw.debian.archived.unwrap_or(false);
     Ok(Recipe {
         name,
         variant: variant.clone(),
@@ -320,23 +243,7 @@ fn complete(
         tags: raw.image.tags.unwrap_or_default(),
         compression: raw.image.compression,
         volume: raw.image.volume.unwrap_or(true),
-        debian: Debian {
-            suite,
-            mirrors: raw.debian.mirrors.unwrap_or_default(),
-            security_mirrors: raw.debian.security_mirrors.unwrap_or_default(),
-            components: match raw.debian.components {
-                Some(components) => components,
-                None => vec!["main".parse::<Word>().map_err(|error| whole(&error))?],
-            },
-            snapshot: raw.debian.snapshot.map(|stamp| stamp.0),
-            archived,
-            security: raw.debian.security.unwrap_or(true),
-            updates: raw.debian.updates.unwrap_or(true),
-            check_valid_until: raw.debian.check_valid_until.unwrap_or(true),
-            trust: trust.map_or(Trust::Distribution, Trust::Pinned),
-            repositories,
-            local,
-        },
+        distribution,
         userland: raw.packages.userland.unwrap_or(Userland::Standard),
         include,
         drop: raw.packages.drop,
@@ -355,7 +262,7 @@ fn complete(
         init: raw.init.kind.unwrap_or(InitKind::Tini),
         iptables: raw.iptables.backend.unwrap_or(IptablesBackend::Legacy),
         storage: raw.storage.finish().map_err(|message| whole(&message))?,
-        engine_package: raw.engine.package.unwrap_or(EnginePackage::DockerIo),
+        engine_package,
         daemon,
         run: raw.run.finish().map_err(|message| whole(&message))?,
         listen,

@@ -1,5 +1,6 @@
 //! Recipes: TOML text to a validated [`Recipe`], with errors that show the line. No network.
 
+mod alpine;
 pub mod certificate;
 mod content;
 pub mod der;
@@ -18,6 +19,7 @@ mod values;
 mod variant;
 mod words;
 
+pub use alpine::{Alpine, AlpineKey, AlpineRepository, KeySource};
 pub use content::{
     AccountField, AccountName, AccountRef, Bytes, Content, Entry, File, FileMode, FirstGroup,
     Found, Group, ImagePath, OwnerText, RegistryHost, User, reserved,

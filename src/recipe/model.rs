@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::epoch::Epoch;
 use crate::platform::Platform;
 
+use super::alpine::Alpine;
 use super::content::Content;
 use super::error::RecipeError;
 use super::raw::Acknowledged;
@@ -83,8 +84,8 @@ pub struct Recipe {
     pub compression: Option<CompressionText>,
     /// Whether the engine's data directory is declared a volume.
     pub volume: bool,
-    /// The distribution.
-    pub debian: Debian,
+    /// Where its packages come from.
+    pub distribution: Distribution,
     /// What the profile adds beside the engine.
     pub userland: Userland,
     /// Packages to install beyond the profile's.
@@ -135,17 +136,58 @@ pub struct Recipe {
     pub content: Content,
 }
 
-/// The distributions a recipe can name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The distribution whose table a recipe has.
+#[derive(Clone, Debug)]
 pub enum Distribution {
     /// `[debian]`
-    Debian,
+    Debian(Debian),
+    /// `[alpine]`
+    Alpine(Alpine),
 }
 
-impl Recipe {
-    /// The distribution whose table the recipe has; today every recipe has `[debian]`.
-    pub fn distribution(&self) -> Distribution {
-        Distribution::Debian
+impl Distribution {
+    /// Its name, `debian` or `alpine`.
+    pub fn id(&self) -> &'static str {
+        match self {
+            Self::Debian(_) => "debian",
+            Self::Alpine(_) => "alpine",
+        }
+    }
+
+    /// The suite or release, as tags name it: `bookworm`, `3.22`.
+    pub fn release(&self) -> &str {
+        match self {
+            Self::Debian(debian) => debian.suite.as_str(),
+            Self::Alpine(alpine) => alpine.release(),
+        }
+    }
+
+    /// The snapshot that it is resolved from.
+    pub fn snapshot(&self) -> Option<Epoch> {
+        match self {
+            Self::Debian(debian) => debian.snapshot,
+            Self::Alpine(_) => None,
+        }
+    }
+
+    /// Whether a repository of this name is one that the recipe adds: those can be a team's own.
+    pub fn adds(&self, repository: &str) -> bool {
+        let is = |name: &Word| name.as_str() == repository;
+        match self {
+            Self::Debian(debian) => {
+                let further = debian.repositories.iter().map(|one| &one.name);
+                let local = debian.local.iter().map(|one| &one.name);
+                further.chain(local).any(is)
+            }
+            Self::Alpine(alpine) => alpine.further.iter().map(|one| &one.name).any(is),
+        }
+    }
+}
+
+impl std::fmt::Display for Distribution {
+    /// `debian/bookworm`, `alpine/3.22`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.id(), self.release())
     }
 }
 

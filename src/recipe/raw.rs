@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::platform::Platform;
 
+use super::alpine::RawAlpine;
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::settings::{
@@ -37,6 +38,8 @@ pub(super) struct RawRecipe {
     pub image: RawImage,
     /// The Debian suite the packages come from.
     pub debian: RawDebian,
+    /// The Alpine branch the packages come from, in place of `[debian]`.
+    pub alpine: RawAlpine,
     /// Packages beyond the profile's.
     pub packages: RawPackages,
     /// PID 1.
@@ -89,6 +92,7 @@ merge_fields!(RawRecipe {
     profile,
     image,
     debian,
+    alpine,
     packages,
     init,
     iptables,

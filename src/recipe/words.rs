@@ -91,8 +91,10 @@ vocabulary! {
 vocabulary! {
     /// The package that brings the inner engine.
     EnginePackage, "an engine package" {
-        /// The distribution's own Docker.
+        /// Debian's own Docker.
         DockerIo = "docker.io",
+        /// Alpine's own Docker.
+        DockerEngine = "docker-engine",
         /// Docker's own packages, from a repository that the recipe names.
         DockerCe = "docker-ce",
     }

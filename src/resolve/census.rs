@@ -10,16 +10,13 @@ use crate::family::Family;
 use crate::fetch::{FetchError, Fetcher};
 use crate::lock::{Lock, LockedPackage, LockedScript};
 use crate::recipe::{Acknowledged, Recipe, Recipes};
-use crate::setup::census::classify;
+use crate::setup::conventions::{self, Conventions, Role};
 
 use super::error::ResolveError;
 use super::fetch::open_package;
 
 /// What the census records instead of a rule where the recipe accepts a script.
 const ACKNOWLEDGED: &str = "acknowledged";
-/// The scripts that run while packages are installed; others never run in an image.
-const INSTALLING: &[&str] = &["preinst", "postinst"];
-const REMOVING: &[&str] = &["prerm", "postrm"];
 
 /// Records every script of the packages at hand and fails for those that neither a rule nor the
 /// recipe covers. Packages that are gone from the mirrors stay without a record.
@@ -29,6 +26,8 @@ pub(super) fn take(
     family: &dyn Family,
     fetcher: &Fetcher,
 ) -> Result<(), ResolveError> {
+    // The distribution is the same for every variant.
+    let ways = conventions::of(&recipes.default().distribution);
     let uncovered: Vec<Vec<String>> = lock
         .packages
         .par_iter_mut()
@@ -51,8 +50,8 @@ pub(super) fn take(
                 .iter()
                 .filter(|recipe| package.platforms.contains_key(&recipe.variant))
                 .collect();
-            package.scripts = census(&package.name, &control, &having);
-            Ok(uncovered(package, &package.scripts))
+            package.scripts = census(&package.name, &control, &having, ways);
+            Ok(uncovered(package, &package.scripts, ways))
         })
         .collect::<Result<_, ResolveError>>()?;
     refuse(uncovered.concat())
@@ -65,9 +64,10 @@ pub fn examine(
     control: &Control,
     recipe: &Recipe,
 ) -> Result<(), ResolveError> {
-    let found = census(&package.name, control, &[recipe]);
+    let ways = conventions::of(&recipe.distribution);
+    let found = census(&package.name, control, &[recipe], ways);
     if package.scripts.is_empty() {
-        return refuse(uncovered(package, &found));
+        return refuse(uncovered(package, &found, ways));
     }
     if found.keys().eq(package.scripts.keys())
         && found
@@ -75,7 +75,7 @@ pub fn examine(
             .all(|(name, script)| package.scripts[name].sha256 == script.sha256)
     {
         // A rule may have been withdrawn since; the lock cannot vouch for it.
-        return refuse(uncovered(package, &found));
+        return refuse(uncovered(package, &found, ways));
     }
     Err(ResolveError::Census {
         package: format!("{} {}", package.name, package.version),
@@ -83,34 +83,45 @@ pub fn examine(
 }
 
 /// The scripts of `package`; accepted without a rule where every image that has it accepts them.
-fn census(package: &str, control: &Control, having: &[&Recipe]) -> BTreeMap<String, LockedScript> {
+fn census(
+    package: &str,
+    control: &Control,
+    having: &[&Recipe],
+    ways: &Conventions,
+) -> BTreeMap<String, LockedScript> {
     let mut scripts = BTreeMap::new();
     for (name, content) in &control.files {
-        if INSTALLING.contains(&name.as_str()) {
-            let finding = classify(package, content);
-            let accepted = having.iter().all(|recipe| is_acknowledged(recipe, package));
-            let acknowledged = accepted.then(|| ACKNOWLEDGED.to_owned());
-            let rule = finding.rule.map(str::to_owned).or(acknowledged);
-            scripts.insert(
-                name.clone(),
+        let script = match (ways.role)(name) {
+            None => continue,
+            Some(Role::Other) => LockedScript {
+                sha256: Digest::of(content),
+                rule: None,
+            },
+            Some(Role::Installing) => {
+                let finding = (ways.classify)(package, content);
+                let accepted = having.iter().all(|recipe| is_acknowledged(recipe, package));
+                let acknowledged = accepted.then(|| ACKNOWLEDGED.to_owned());
                 LockedScript {
                     sha256: finding.digest,
-                    rule,
-                },
-            );
-        } else if REMOVING.contains(&name.as_str()) {
-            let sha256 = Digest::of(content);
-            scripts.insert(name.clone(), LockedScript { sha256, rule: None });
-        }
+                    rule: finding.rule.map(str::to_owned).or(acknowledged),
+                }
+            }
+        };
+        scripts.insert(name.clone(), script);
     }
     scripts
 }
 
 /// The installing scripts without a rule, in words.
-fn uncovered(package: &LockedPackage, scripts: &BTreeMap<String, LockedScript>) -> Vec<String> {
+fn uncovered(
+    package: &LockedPackage,
+    scripts: &BTreeMap<String, LockedScript>,
+    ways: &Conventions,
+) -> Vec<String> {
+    let installs = |name: &str| (ways.role)(name) == Some(Role::Installing);
     scripts
         .iter()
-        .filter(|(name, script)| INSTALLING.contains(&name.as_str()) && script.rule.is_none())
+        .filter(|(name, script)| installs(name) && script.rule.is_none())
         .map(|(name, _)| format!("{} {} ({name})", package.name, package.version))
         .collect()
 }

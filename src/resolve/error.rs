@@ -1,7 +1,6 @@
 //! Why a recipe cannot be resolved.
 
-use crate::deb::archive::DebError;
-use crate::family::FamilyError;
+use crate::family::{FamilyError, PackageError};
 use crate::fetch::FetchError;
 
 /// Why a recipe cannot be resolved, or its packages cannot be had.
@@ -42,7 +41,7 @@ pub enum ResolveError {
         /// The package.
         package: String,
         /// Why.
-        source: DebError,
+        source: PackageError,
     },
     /// Scripts other than those the lock was made from.
     #[error(

@@ -24,7 +24,12 @@ pub fn fetch_packages(
         .filter(|package| image.is_none_or(|(variant, platform)| package.is_in(variant, platform)))
         .map(|package| wanted(lock, package, repositories))
         .collect::<Result<Vec<_>, _>>()?;
-    fetcher.fetch_all(&wanted).map_err(|error| match error {
+    fetcher.fetch_all(&wanted).map_err(gone)
+}
+
+/// What is gone from the mirrors has a remedy of its own.
+pub(super) fn gone(error: FetchError) -> ResolveError {
+    match error {
         FetchError::Gone { failures } => ResolveError::Gone {
             packages: failures
                 .into_iter()
@@ -32,7 +37,7 @@ pub fn fetch_packages(
                 .collect(),
         },
         other => other.into(),
-    })
+    }
 }
 
 /// Opens a package file in the cache, verified.

@@ -5,10 +5,13 @@ mod error;
 mod fetch;
 mod request;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::epoch::Epoch;
-use crate::family::{self, Chosen, Mirrors, OpenContext, Opened, Repository, SolveRequest, Solved};
+use crate::family::{
+    self, Chosen, FileId, Mirrors, OpenContext, Opened, Repository, SolveRequest, Solved,
+};
 use crate::fetch::Fetcher;
 use crate::lock::{
     Dropped, Encoding, LOCK_VERSION, Lock, LockedImage, LockedPackage, LockedRepository, Request,
@@ -21,7 +24,7 @@ use crate::recipe::{Recipes, VariantName};
 pub use census::examine;
 pub use error::ResolveError;
 pub use fetch::{fetch_packages, open_package};
-pub use request::{Roots, filters, requests, roots};
+pub use request::{Roots, filters, request, requests, roots};
 
 /// Seconds after a Release's date at which the snapshot archive holds everything it names: the
 /// mirror push takes hours, the snapshot runs four times a day, and pools keep superseded files
@@ -109,7 +112,10 @@ pub fn resolve(
             .map(|(variant, request)| (variant, solve_request(request, &preferred)))
             .collect();
         let (variants, asked): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
-        let solved = family.solve(&opened, platform.architecture, &asked)?;
+        let mut solved = family.solve(&opened, platform.architecture, &asked)?;
+        family
+            .pin(&mut solved, &opened, context.fetcher)
+            .map_err(fetch::gone)?;
         answers.extend(
             variants
                 .into_iter()
@@ -123,7 +129,7 @@ pub fn resolve(
     }
     let images = images(&requests, &answers, context.encodings);
     warn_of_drops(recipes, &images, context.reporter);
-    let packages = merge(answers, &opened);
+    let packages = merge(answers, &opened)?;
     context
         .reporter
         .finish(task, &format!("{} packages", packages.len()));
@@ -302,7 +308,7 @@ fn preferred(lock: &Lock, platform: Platform, keep: &Keep) -> BTreeMap<String, S
 }
 
 /// One entry for each package file, however many images have it.
-fn merge(answers: Vec<Answer<'_>>, opened: &[Opened]) -> Vec<LockedPackage> {
+fn merge(answers: Vec<Answer<'_>>, opened: &[Opened]) -> Result<Vec<LockedPackage>, ResolveError> {
     let mut merged: BTreeMap<(String, String, String), LockedPackage> = BTreeMap::new();
     for answer in answers {
         for package in answer.solved.packages {
@@ -312,9 +318,10 @@ fn merge(answers: Vec<Answer<'_>>, opened: &[Opened]) -> Vec<LockedPackage> {
                 package.version.clone(),
             );
             let depends = package.depends.clone();
-            let entry = merged
-                .entry(key)
-                .or_insert_with(|| locked_package(package, opened));
+            let entry = match merged.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(locked_package(package, opened)?),
+            };
             entry
                 .platforms
                 .entry(answer.variant.clone())
@@ -323,11 +330,16 @@ fn merge(answers: Vec<Answer<'_>>, opened: &[Opened]) -> Vec<LockedPackage> {
             entry.depends.extend(depends);
         }
     }
-    merged.into_values().collect()
+    Ok(merged.into_values().collect())
 }
 
-fn locked_package(package: Chosen, opened: &[Opened]) -> LockedPackage {
-    LockedPackage {
+fn locked_package(package: Chosen, opened: &[Opened]) -> Result<LockedPackage, ResolveError> {
+    let FileId::Sha256(sha256) = package.file else {
+        return Err(ResolveError::Vanished {
+            package: package.name,
+        });
+    };
+    Ok(LockedPackage {
         name: package.name,
         version: package.version,
         architecture: package.architecture,
@@ -335,11 +347,11 @@ fn locked_package(package: Chosen, opened: &[Opened]) -> LockedPackage {
         repository: opened[package.repository].repository.name.clone(),
         path: package.path,
         size: package.size,
-        sha256: package.sha256,
+        sha256,
         depends: BTreeSet::new(),
         platforms: BTreeMap::new(),
         scripts: BTreeMap::new(),
-    }
+    })
 }
 
 fn locked_repository(opened: &Opened) -> LockedRepository {

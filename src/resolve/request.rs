@@ -76,7 +76,8 @@ pub fn requests(recipes: &Recipes, repositories: &[Repository]) -> BTreeMap<Vari
         .collect()
 }
 
-fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
+/// The request of one image.
+pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
     let mut packages: BTreeMap<String, Option<String>> = BTreeMap::new();
     let mut optional = BTreeSet::new();
     let mut drop = BTreeMap::new();
@@ -119,7 +120,7 @@ fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
                 )
             })
             .collect(),
-        snapshot: recipe.debian.snapshot,
+        snapshot: recipe.distribution.snapshot(),
         acknowledged: Request::acknowledged_by(recipe),
         pins: pins(recipe),
         only: repositories

@@ -114,6 +114,8 @@ mod tests {
             uri: "http://m/debian".to_owned(),
             suite: suite.to_owned(),
             components: vec!["main".to_owned()],
+            keys: Vec::new(),
+            tag: None,
             certificates: Vec::new(),
             distribution_keys: true,
             priority: 500,

@@ -37,7 +37,11 @@ pub fn update(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         if !text.ends_with('\n') {
             bundle.push('\n');
         }
-        let link = store_name(&path);
+        let link = format!(
+            "{}{}",
+            setup.conventions.certificate_prefix,
+            store_name(&path)
+        );
         if let Some(other) = store.insert(link.clone(), path.clone()) {
             return Err(setup.input(
                 &path,

@@ -2,6 +2,7 @@
 
 use crate::digest::Digest;
 
+use super::conventions::Role;
 use super::rules;
 
 /// The debhelper programs whose snippets have no effect on a first installation, or one that a
@@ -35,6 +36,15 @@ pub struct Finding {
     pub digest: Digest,
     /// The rule that stands for it: `debhelper` when nothing but understood snippets remains.
     pub rule: Option<&'static str>,
+}
+
+/// When dpkg would run a control file; none for what is no script.
+pub fn role(file: &str) -> Option<Role> {
+    match file {
+        "preinst" | "postinst" => Some(Role::Installing),
+        "prerm" | "postrm" => Some(Role::Other),
+        _ => None,
+    }
 }
 
 /// Classifies one preinst or postinst of `package`.

@@ -1,7 +1,9 @@
 //! What a rule sees and may do.
 
+use std::collections::BTreeMap;
 use std::io;
 
+use super::conventions::Conventions;
 use crate::deb::archive::Control;
 use crate::epoch::Epoch;
 use crate::family::PackageSource;
@@ -45,10 +47,14 @@ pub struct Package {
     pub version: String,
     /// Architecture of the package: the target's, or `all`.
     pub architecture: String,
+    /// Bytes of its file.
+    pub size: u64,
     /// Its control files.
     pub control: Control,
     /// The paths it ships, as it names them and in its order (for dpkg's file lists).
     pub paths: Vec<String>,
+    /// What it ships, as it ships it (for apk's database).
+    pub entries: Vec<(TreePath, Node)>,
     /// Whether it is the distribution's own, which everybody can download.
     pub published: bool,
 }
@@ -73,6 +79,8 @@ impl Package {
 pub struct Setup<'a> {
     /// The tree, with every package placed.
     pub tree: &'a mut Tree,
+    /// The ways of its distribution.
+    pub conventions: &'static Conventions,
     /// The installed packages, by name.
     pub packages: &'a [Package],
     /// The target architecture.
@@ -81,6 +89,10 @@ pub struct Setup<'a> {
     pub epoch: Epoch,
     /// The repositories the package manager inside the image is to use.
     pub sources: &'a [PackageSource],
+    /// What the recipe asks for, as the package manager notes it (apk-world(5)).
+    pub world: &'a [String],
+    /// The tags of the repositories that packages come from, by package.
+    pub tags: BTreeMap<String, String>,
     /// Which iptables the alternatives select.
     pub iptables: IptablesBackend,
     /// The paths left out of every package.

@@ -119,6 +119,8 @@ mod tests {
             architecture: "all".to_owned(),
             control: crate::deb::archive::Control::default(),
             paths: vec!["/.".to_owned(), "/bin".to_owned(), "/bin/tool".to_owned()],
+            entries: Vec::new(),
+            size: 0,
             published: true,
         };
         let at = path("usr/bin/tool");

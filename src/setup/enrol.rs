@@ -31,7 +31,10 @@ pub fn enrol(setup: &mut Setup<'_>, content: &Content) -> Result<(), SetupError>
     if !setup.exists("etc/passwd") || !setup.exists("etc/group") {
         return Err(setup.input(
             "[users]",
-            "the image has no /etc/passwd; add `base-passwd` to [packages] `include`",
+            format!(
+                "the image has no /etc/passwd; add `{}` to [packages] `include`",
+                setup.conventions.accounts
+            ),
         ));
     }
     for (name, user) in &content.users {
@@ -57,12 +60,15 @@ pub fn enrol(setup: &mut Setup<'_>, content: &Content) -> Result<(), SetupError>
     };
     let (after, enrolled) = before
         .clone()
-        .enrol(content, shell, setup.epoch)
+        .enrol(content, shell, setup.conventions.no_shell, setup.epoch)
         .map_err(|(subject, message)| setup.input(&subject, message))?;
     setup.write("etc/passwd", 0o644, after.passwd.as_str())?;
     setup.write("etc/group", 0o644, after.group.as_str())?;
     setup.write_as("etc/shadow", 0o640, SHADOW, after.shadow.as_str())?;
-    setup.write_as("etc/gshadow", 0o640, SHADOW, after.gshadow.as_str())?;
+    // Alpine has no such file.
+    if setup.exists("etc/gshadow") {
+        setup.write_as("etc/gshadow", 0o640, SHADOW, after.gshadow.as_str())?;
+    }
     for (path, old, new) in [
         ("etc/subuid", &before.subuid, &after.subuid),
         ("etc/subgid", &before.subgid, &after.subgid),

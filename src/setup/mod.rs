@@ -5,11 +5,13 @@
 //! `rules/` and one line in [`rules::RULES`].
 
 pub mod accounts;
+mod alpine;
 pub mod alternatives;
 pub mod apt;
 pub mod ca_store;
 pub mod census;
 mod context;
+pub mod conventions;
 pub mod debconf;
 pub mod diversions;
 pub mod divert;
@@ -23,9 +25,9 @@ pub mod units;
 pub use context::{Package, Setup, SetupError};
 pub use rules::{RULES, Rule};
 
-/// Applies every rule that concerns an installed package, in the order of [`RULES`].
+/// Applies every rule that concerns an installed package, in the order of the distribution's list.
 pub fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
-    for rule in RULES {
+    for rule in setup.conventions.rules {
         setup.rule = rule.name;
         (rule.apply)(setup)?;
     }

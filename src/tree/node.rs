@@ -136,11 +136,35 @@ impl Content {
         }
     }
 
+    /// The bytes in their order.
+    pub fn reader(&self) -> impl io::Read + '_ {
+        Reader {
+            content: self,
+            position: 0,
+        }
+    }
+
     /// All bytes, for files known to be small.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.len() as usize];
         self.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
+    }
+}
+
+struct Reader<'a> {
+    content: &'a Content,
+    position: u64,
+}
+
+impl io::Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.content.len() - self.position;
+        let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let part = &mut buffer[..count];
+        self.content.read_exact_at(part, self.position)?;
+        self.position += count as u64;
+        Ok(count)
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) fn repository(local: &LocalRepository) -> Result<Repository, FamilyEr
         components: Vec::new(),
         priority: local.priority,
         only: BTreeSet::new(),
+        tag: None,
+        key_addresses: Vec::new(),
         certificates: Vec::new(),
         fingerprints: Vec::new(),
         snapshot: None,

@@ -12,15 +12,16 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 
-use crate::deb::archive::{self, Control, DebError};
+use crate::deb::archive::{self, Control};
 use crate::deb::relation;
 use crate::deb::version::Version;
+use crate::fetch::{FetchError, Fetcher};
 use crate::platform::Architecture;
-use crate::recipe::{Profile, Recipe};
+use crate::recipe::{Debian as Table, Distribution, Profile, Recipe};
 
 use super::{
-    Family, FamilyError, Mirrors, OpenContext, Opened, PackageSource, ProfilePackages, Repository,
-    SolveRequest, Solved,
+    Family, FamilyError, Identity, Mirrors, OpenContext, Opened, PackageError, PackageSource,
+    ProfilePackages, Repository, SolveRequest, Solved,
 };
 
 /// See the module.
@@ -40,7 +41,7 @@ impl Family for Debian {
         sources::repositories(recipe, mirrors)
     }
 
-    fn sources(&self, recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError> {
+    fn sources(&self, recipe: &Recipe, _: &Fetcher) -> Result<Vec<PackageSource>, FamilyError> {
         package_sources::of(recipe)
     }
 
@@ -66,15 +67,27 @@ impl Family for Debian {
         select::solve(opened, architecture, requests)
     }
 
-    fn control(&self, package: File) -> Result<Control, DebError> {
-        archive::control(std::io::BufReader::new(package))
+    /// Indexes of Debian have the digest of every file.
+    fn pin(&self, _: &mut [Solved], _: &[Opened], _: &Fetcher) -> Result<(), FetchError> {
+        Ok(())
     }
 
-    fn unpack(&self, package: File, mut spool: &mut dyn Write) -> Result<Control, DebError> {
-        archive::unpack(
+    fn control(&self, package: File) -> Result<Control, PackageError> {
+        Ok(archive::control(std::io::BufReader::new(package))?)
+    }
+
+    fn unpack(&self, package: File, mut spool: &mut dyn Write) -> Result<Control, PackageError> {
+        Ok(archive::unpack(
             std::io::BufReader::with_capacity(128 << 10, package),
             &mut spool,
-        )
+        )?)
+    }
+
+    fn identity(&self, control: &Control) -> Identity {
+        Identity {
+            name: control.field("Package").unwrap_or_default(),
+            version: control.field("Version").unwrap_or_default(),
+        }
     }
 
     fn upstream_version(&self, version: &str) -> String {
@@ -84,23 +97,35 @@ impl Family for Debian {
         )
     }
 
-    fn replaces(&self, control: &Control, other: &str, other_version: &str) -> bool {
-        let Some(field) = control.field("Replaces") else {
+    fn replaces(&self, winner: &Control, loser: &Control) -> bool {
+        let Some(field) = winner.field("Replaces") else {
             return false;
         };
+        let other = self.identity(loser);
         let (Ok(relations), Ok(version)) =
-            (relation::parse(&field), other_version.parse::<Version>())
+            (relation::parse(&field), other.version.parse::<Version>())
         else {
             return false;
         };
         relations.iter().any(|clause| {
             clause.alternatives.iter().any(|wanted| {
-                wanted.name == other
+                wanted.name == other.name
                     && wanted
                         .constraint
                         .as_ref()
                         .is_none_or(|constraint| constraint.accepts(&version))
             })
         })
+    }
+}
+
+/// The table of a recipe of this family.
+fn table(recipe: &Recipe) -> Result<&Table, FamilyError> {
+    match &recipe.distribution {
+        Distribution::Debian(debian) => Ok(debian),
+        other => Err(FamilyError::Recipe(format!(
+            "{}: the recipe is of {other}, not of Debian",
+            recipe.name
+        ))),
     }
 }

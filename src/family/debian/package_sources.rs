@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::recipe::{MirrorUrl, Recipe, Trust};
+use crate::recipe::{Distribution, MirrorUrl, Recipe, Trust};
 
 use super::super::{FamilyError, Mirrors, PackageSource, Repository};
 use super::sources;
@@ -10,8 +10,8 @@ use super::sources;
 /// The sources of `recipe`: for each suite the first mirror the recipe names that a container can
 /// reach, or the distribution's default.
 pub(super) fn of(recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError> {
-    let mut reachable = recipe.clone();
-    let debian = &mut reachable.debian;
+    let asked = super::table(recipe)?;
+    let mut debian = asked.clone();
     // Directories beside the recipe are of the machine that builds.
     debian.local.clear();
     debian.mirrors.retain(is_remote);
@@ -22,8 +22,12 @@ pub(super) fn of(recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError> {
     for extra in &mut debian.repositories {
         extra.mirrors.retain(is_remote);
     }
-    let distribution_keys = matches!(recipe.debian.trust, Trust::Distribution);
-    let check = recipe.debian.check_valid_until && !recipe.debian.archived;
+    let distribution_keys = matches!(asked.trust, Trust::Distribution);
+    let check = asked.check_valid_until && !asked.archived;
+    let reachable = Recipe {
+        distribution: Distribution::Debian(debian),
+        ..recipe.clone()
+    };
     let repositories = sources::repositories(&reachable, &Mirrors::default())?;
     // One keyring for all suites of the distribution, as its keyring package has it.
     let mut archive: Vec<Vec<u8>> = Vec::new();
@@ -54,6 +58,8 @@ pub(super) fn of(recipe: &Recipe) -> Result<Vec<PackageSource>, FamilyError> {
                     let certificates = repository.certificates.into_iter();
                     certificates.map(|(_, certificate)| certificate).collect()
                 },
+                keys: Vec::new(),
+                tag: None,
                 distribution_keys: own && distribution_keys,
                 priority: repository.priority,
                 check_valid_until: if own {

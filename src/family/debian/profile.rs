@@ -40,8 +40,9 @@ const DIND_OPTIONAL: &[&str] = &["usr-is-merged"];
 /// and those that only some suites have.
 fn engine_packages(package: EnginePackage) -> (&'static [&'static str], &'static [&'static str]) {
     match package {
-        // trixie and later split the client off.
-        EnginePackage::DockerIo => (&["docker.io"], &["docker-cli"]),
+        // trixie and later split the client off. The word of another distribution is refused when
+        // the recipe is loaded.
+        EnginePackage::DockerIo | EnginePackage::DockerEngine => (&["docker.io"], &["docker-cli"]),
         EnginePackage::DockerCe => (&["docker-ce", "docker-ce-cli", "containerd.io"], &[]),
     }
 }

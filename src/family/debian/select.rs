@@ -10,7 +10,7 @@ use crate::deb::relation;
 use crate::deb::version::Version;
 use crate::platform::Architecture;
 
-use super::super::{Chosen, FamilyError, Opened, SolveRequest, Solved};
+use super::super::{Chosen, FamilyError, FileId, Opened, SolveRequest, Solved};
 
 /// Solves each of `requests` over the indexes of `opened`, which are read once.
 pub(super) fn solve(
@@ -140,7 +140,7 @@ fn solve_one(
                 repository: selected.repository,
                 path: selected.record.filename.to_string(),
                 size: selected.record.size,
-                sha256: selected.record.sha256,
+                file: FileId::Sha256(selected.record.sha256),
                 depends: selected.depends,
             }
         })

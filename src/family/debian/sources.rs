@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::deb::keys::{ArchivePart, archive_keys, default_fingerprints};
-use crate::recipe::{MirrorUrl, Pin, Recipe, Trust, suggest};
+use crate::recipe::{Debian, MirrorUrl, Pin, Recipe, Trust, suggest};
 
 use super::super::{FamilyError, Mirrors, Repository};
 use super::local;
@@ -40,7 +40,7 @@ pub(super) fn repositories(
     recipe: &Recipe,
     mirrors: &Mirrors,
 ) -> Result<Vec<Repository>, FamilyError> {
-    let debian = &recipe.debian;
+    let debian = super::table(recipe)?;
     let suite = debian.suite.as_str();
     let mut suites = vec![(suite.to_owned(), ArchivePart::Main)];
     let rolling = ROLLING.contains(&suite);
@@ -70,7 +70,7 @@ pub(super) fn repositories(
         } else {
             hosts.live
         };
-        let (certificates, fingerprints) = trust(recipe, part)?;
+        let (certificates, fingerprints) = trust(debian, part)?;
         repositories.push(Repository {
             name: format!("debian/{name}"),
             kind: "deb",
@@ -81,7 +81,9 @@ pub(super) fn repositories(
             components: debian.components.iter().map(ToString::to_string).collect(),
             priority: PRIORITY,
             only: BTreeSet::new(),
+            tag: None,
             certificates,
+            key_addresses: Vec::new(),
             fingerprints,
             snapshot: debian.snapshot,
             archived: debian.archived,
@@ -101,7 +103,9 @@ pub(super) fn repositories(
             components: extra.components.iter().map(ToString::to_string).collect(),
             priority: extra.priority,
             only: extra.packages.clone(),
+            tag: None,
             certificates,
+            key_addresses: Vec::new(),
             fingerprints,
             snapshot: None,
             archived: false,
@@ -146,11 +150,11 @@ fn addresses(own: &[MirrorUrl], configured: &[MirrorUrl], default: &str) -> Vec<
 
 type Certificates = (Vec<(String, Vec<u8>)>, Vec<String>);
 
-fn trust(recipe: &Recipe, part: ArchivePart) -> Result<Certificates, FamilyError> {
-    match &recipe.debian.trust {
+fn trust(debian: &Debian, part: ArchivePart) -> Result<Certificates, FamilyError> {
+    match &debian.trust {
         Trust::Pinned(pins) => Ok(pinned(pins)),
         Trust::Distribution => {
-            let suite = recipe.debian.suite.as_str();
+            let suite = debian.suite.as_str();
             let fingerprints = default_fingerprints(suite, part).ok_or_else(|| {
                 FamilyError::Recipe(format!(
                     "no keys are known for suite `{suite}`; use its code name (bookworm, trixie, …) or name `keys` in [debian]"

@@ -127,6 +127,19 @@ impl Cache {
         }
     }
 
+    /// The size of the file with this digest, if it is there.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`] when it cannot be looked at.
+    pub(super) fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, CacheError> {
+        let path = self.layout.entry(Bucket::Blobs, digest);
+        match std::fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CacheError::io("look at", &path)(error)),
+        }
+    }
+
     /// A temporary file, to be stored with [`Cache::put_blob`] or [`Cache::put_derived`].
     ///
     /// # Errors

@@ -99,6 +99,11 @@ impl Pending {
         Ok(())
     }
 
+    /// A descriptor of its own for what is written so far, from the start.
+    pub(in crate::fetch) fn read_again(&self) -> Result<File, CacheError> {
+        File::open(&self.path).map_err(CacheError::io("read", &self.path))
+    }
+
     /// Leaves the file for a later run to continue; removes an empty one.
     pub(in crate::fetch) fn leave(self) {
         if self.written > 0 {

@@ -39,6 +39,13 @@ fn load_text(text: &'static str) -> Result<Recipe, String> {
         .map_err(|e| e.to_string())
 }
 
+fn debian(recipe: &Recipe) -> &super::super::Debian {
+    match &recipe.distribution {
+        super::super::Distribution::Debian(debian) => debian,
+        other => panic!("{other}"),
+    }
+}
+
 const SMALL: &str = "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"bookworm\"\n";
 
 #[test]
@@ -47,7 +54,8 @@ fn the_smallest_recipe_is_complete() {
     assert_eq!(recipe.name, "a");
     assert_eq!(recipe.platforms[0].to_string(), "linux/amd64");
     assert_eq!(recipe.iptables, IptablesBackend::Legacy);
-    assert!(recipe.debian.security && recipe.debian.check_valid_until);
+    let debian = debian(&recipe);
+    assert!(debian.security && debian.check_valid_until);
 }
 
 #[test]
@@ -95,9 +103,10 @@ fn extending_replaces_what_it_names_and_keeps_the_rest() {
     ]);
     let recipes = load_from(Path::new("r/a.toml"), &source).expect("valid");
     let recipe = recipes.default();
-    assert_eq!(recipe.debian.suite.as_str(), "trixie");
-    assert_eq!(recipe.debian.mirrors[0].as_str(), "http://m/d");
-    assert!(!recipe.debian.updates);
+    let debian = debian(recipe);
+    assert_eq!(debian.suite.as_str(), "trixie");
+    assert_eq!(debian.mirrors[0].as_str(), "http://m/d");
+    assert!(!debian.updates);
 }
 
 #[test]
@@ -409,4 +418,55 @@ fn a_word_that_no_axis_has_is_shown_with_its_line_and_the_nearest_one() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_recipe_of_alpine_has_a_branch_its_own_engine_and_keys_pinned_by_digest() {
+    let text = "schema = 1\nprofile = \"dind\"\n[alpine]\nbranch = \"v3.22\"\n[[alpine.repository]]\nname = \"team\"\nmirrors = [\"https://m/team\"]\ntagged = true\nkeys = [{ url = \"https://k/t@m-1.rsa.pub\", sha256 = \"d11f6b21c61b4274e182eb888883a8ba8acdbf820dcc7a6d82a7d9fc2fd2836d\" }]\n";
+    let recipe = load_text(text).expect("a recipe");
+    assert_eq!(recipe.distribution.to_string(), "alpine/3.22");
+    assert_eq!(recipe.engine_package.word(), "docker-engine");
+    let super::super::Distribution::Alpine(alpine) = &recipe.distribution else {
+        panic!("{}", recipe.distribution);
+    };
+    let repositories: Vec<&str> = alpine.repositories.iter().map(|one| one.as_str()).collect();
+    assert_eq!(repositories, ["main", "community"]);
+    assert_eq!(alpine.further[0].keys[0].name, "t@m-1.rsa.pub");
+    assert!(recipe.distribution.adds("team") && !recipe.distribution.adds("alpine/v3.22/main"));
+}
+
+#[test]
+fn what_is_wrong_with_a_recipe_of_alpine_says_what_to_do() {
+    const HEAD: &str = "schema = 1\nprofile = \"dind\"\n[alpine]\nbranch = \"v3.22\"\n";
+    for (more, expected) in [
+        (
+            "[debian]\nsuite = \"bookworm\"\n",
+            "an image is of one distribution",
+        ),
+        (
+            "[engine]\npackage = \"docker-ce\"\n",
+            "[engine] `package` is `docker-ce`, which alpine/3.22 has not (one of docker-engine)",
+        ),
+        ("keys = []\n", "nothing could be verified"),
+        (
+            "keys = [{ sha256 = \"d11f6b21c61b4274e182eb888883a8ba8acdbf820dcc7a6d82a7d9fc2fd2836d\" }]\n",
+            "either `url` or `file`",
+        ),
+        (
+            "keys = [{ file = \"k.rsa.pub\", sha256 = \"d11f6b21c61b4274e182eb888883a8ba8acdbf820dcc7a6d82a7d9fc2fd2836d\" }]\n",
+            "it is another key",
+        ),
+        (
+            "keys = [{ url = \"https://k/key.pem\", sha256 = \"d11f6b21c61b4274e182eb888883a8ba8acdbf820dcc7a6d82a7d9fc2fd2836d\" }]\n",
+            "`key.pem` is no name of a key",
+        ),
+    ] {
+        let text: &'static str = format!("{HEAD}{more}").leak();
+        let source = files(&[("r/a.toml", text), ("r/k.rsa.pub", "other")]);
+        let error = load_from(Path::new("r/a.toml"), &source).expect_err(expected);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let text = "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"sid\"\n[alpine]\nmirrors = [\"http://m/a\"]\n";
+    let error = load_text(text).expect_err("two distributions");
+    assert!(error.contains("[alpine] has no `branch`"), "{error}");
 }

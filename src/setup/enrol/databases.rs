@@ -12,8 +12,6 @@ use super::ids;
 const DAY: i64 = 86_400;
 /// Home directory of a system user that has none.
 const NO_HOME: &str = "/nonexistent";
-/// Shell of a system user.
-const NO_SHELL: &str = "/usr/sbin/nologin";
 
 /// passwd(5), group(5), shadow(5), gshadow(5), subuid(5) and subgid(5).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,13 +54,14 @@ pub struct Home {
 type Refused = (String, String);
 
 impl Databases {
-    /// Adds the groups and users of `content`. People without a shell get `shell`; `epoch` dates
+    /// Adds the groups and users of `content`. People without a shell get `shell`, the system `no_shell`; `epoch` dates
     /// their passwords, which are locked. Numbers that are named are taken before any is handed
     /// out, then users get theirs in the order of their names, then groups.
     pub fn enrol(
         self,
         content: &Content,
         shell: &str,
+        no_shell: &str,
         epoch: Epoch,
     ) -> Result<(Self, Enrolled), Refused> {
         let accounts = Accounts::parse(&self.passwd, &self.group).map_err(|line| {
@@ -92,6 +91,7 @@ impl Databases {
             }
         }
         for (name, user, (uid, gid)) in users {
+            let shell = if user.system { no_shell } else { shell };
             work.user(name, user, uid, gid, shell, epoch)?;
         }
         Ok((work.files, work.enrolled))
@@ -257,10 +257,10 @@ impl Work {
             (FirstGroup::Own(_), gid) => gid.unwrap_or(uid),
         };
         let default_home = format!("/home/{name}");
-        let (home, shell) = if user.system {
-            (NO_HOME, NO_SHELL)
+        let home = if user.system {
+            NO_HOME
         } else {
-            (default_home.as_str(), shell)
+            default_home.as_str()
         };
         let made = user.home.is_some() || !user.system;
         let home = user.home.as_ref().map_or(home, |home| home.as_str());

@@ -36,7 +36,7 @@ fn content(users: &[(&str, User)], groups: &[(&str, Option<u32>)]) -> Content {
 
 fn enrol(content: &Content) -> Result<(Databases, Enrolled), Refused> {
     let epoch = Epoch::from_seconds(20_778 * DAY).expect("in range");
-    present().enrol(content, "/bin/bash", epoch)
+    present().enrol(content, "/bin/bash", "/usr/sbin/nologin", epoch)
 }
 
 fn added(after: &str, before: &str) -> String {
