@@ -1,6 +1,7 @@
 //! Packages of version 2 of the format, written as abuild writes them (apk-package(5)): three gzip
 //! members, of which the first two are archives that do not end.
 
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -162,19 +163,19 @@ impl ApkPackage {
 
     /// The entries in the order of their paths, hard links at the end: apk wants a directory before
     /// what is in it, and what a link leads to before the link.
-    fn ordered(&self) -> Vec<Entry> {
-        let mut entries: BTreeMap<(bool, &str), Entry> = BTreeMap::new();
+    fn ordered(&self) -> Vec<Cow<'_, Entry>> {
+        let mut entries: BTreeMap<(bool, &str), Cow<'_, Entry>> = BTreeMap::new();
         for entry in &self.entries {
             for (at, _) in entry.path.match_indices('/') {
                 let above = &entry.path[..at];
                 entries
                     .entry((false, above))
-                    .or_insert_with(|| Entry::directory(above));
+                    .or_insert_with(|| Cow::Owned(Entry::directory(above)));
             }
         }
         for entry in &self.entries {
             let last = matches!(entry.kind, Kind::Hardlink(_));
-            entries.insert((last, &entry.path), entry.clone());
+            entries.insert((last, &entry.path), Cow::Borrowed(entry));
         }
         entries.into_values().collect()
     }
@@ -264,10 +265,10 @@ pub enum Tar {
 }
 
 /// A tar archive of these entries.
-pub fn tar(entries: &[Entry], time: u64, form: Tar) -> Vec<u8> {
+pub fn tar<E: Borrow<Entry>>(entries: &[E], time: u64, form: Tar) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for entry in entries {
-        append(&mut builder, entry, time, form);
+        append(&mut builder, entry.borrow(), time, form);
     }
     let mut bytes = builder.into_inner().expect("in memory");
     if form == Tar::Cut {
