@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod alpine;
+mod apk_repository;
 mod archive;
 mod base_image;
 mod builds;

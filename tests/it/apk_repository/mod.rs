@@ -9,17 +9,19 @@
 //!
 //! apk is asked whether it agrees.
 
-mod debian;
+mod agreement;
+pub mod debian;
 mod index;
 mod key;
 mod package;
 mod peer;
-mod rootfs;
+pub mod rootfs;
 
 use std::path::{Path, PathBuf};
 
 pub use key::{Algorithm, Key, Signers};
 pub use package::{ApkPackage, Entry, Kind, Members};
+pub use peer::Peer;
 
 /// Time of an index.
 const TIME: u64 = 1_700_000_000;
@@ -28,7 +30,7 @@ const TIME: u64 = 1_700_000_000;
 pub struct Repository {
     root: PathBuf,
     component: String,
-    arch: String,
+    arch: &'static str,
     records: Vec<String>,
 }
 
@@ -38,16 +40,8 @@ impl Repository {
         Self {
             root: root.to_owned(),
             component: format!("{branch}/{name}"),
-            arch: "x86_64".to_owned(),
+            arch: "x86_64",
             records: Vec::new(),
-        }
-    }
-
-    /// For another architecture.
-    pub fn of(self, arch: &str) -> Self {
-        Self {
-            arch: arch.to_owned(),
-            ..self
         }
     }
 
@@ -58,7 +52,7 @@ impl Repository {
 
     /// Where its files are.
     pub fn directory(&self) -> PathBuf {
-        self.address().join(&self.arch)
+        self.address().join(self.arch)
     }
 
     /// Writes these packages beside those that are there, and an index of all of them.
@@ -74,7 +68,7 @@ impl Repository {
         let members = package.members();
         let bytes = members.signed(signers);
         let name = format!("{}-{}.apk", package.name, package.version);
-        let record = index::record(package, &members, bytes.len(), &self.arch);
+        let record = index::record(package, &members, bytes.len(), self.arch);
         self.records.push(record);
         self.write(&name, &bytes)
     }

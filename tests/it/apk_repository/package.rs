@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use dindimg::digest::Digest;
 use sha1::{Digest as _, Sha1};
 
-
 use super::key::{Signers, signature};
 
 /// Unit of a tar archive in bytes.
@@ -67,6 +66,7 @@ impl Entry {
         Self::new(path, Kind::Symlink(target.into()), 0o777)
     }
 
+    /// apk notes the mode that stands here, not that of the file: it should be the same.
     pub fn hardlink(path: impl Into<String>, target: impl Into<String>) -> Self {
         Self::new(path, Kind::Hardlink(target.into()), 0o644)
     }

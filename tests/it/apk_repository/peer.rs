@@ -20,6 +20,10 @@ impl Peer {
     /// The archive of the file system; says so where it is not there, or chroot is not allowed.
     pub fn archive() -> Option<Vec<u8>> {
         let archive = fixture(ROOT)?;
+        if !cfg!(target_arch = "x86_64") {
+            skipped("apk itself", "it is a program for x86_64");
+            return None;
+        }
         if !rustix::process::geteuid().is_root() {
             skipped("apk itself", "chroot needs root");
             return None;
@@ -27,13 +31,10 @@ impl Peer {
         Some(archive)
     }
 
+    /// The file system without keys and repositories of Alpine's.
     pub fn new(archive: &[u8]) -> Self {
         let root = tempfile::tempdir().expect("a directory");
-        let archive = flate2::read::GzDecoder::new(archive);
-        let mut archive = tar::Archive::new(archive);
-        archive.set_preserve_permissions(true);
-        archive.set_preserve_ownerships(true);
-        archive.unpack(root.path()).expect("a file system");
+        unpack(archive, root.path());
         let keys = root.path().join("etc/apk/keys");
         for key in fs::read_dir(keys).expect("keys") {
             fs::remove_file(key.expect("a key").path()).expect("removed");
@@ -90,6 +91,14 @@ impl Peer {
     }
 }
 
+/// Unpacks the archive of a file system with its owners.
+pub fn unpack(archive: &[u8], to: &Path) {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    archive.set_preserve_permissions(true);
+    archive.set_preserve_ownerships(true);
+    archive.unpack(to).expect("a file system");
+}
+
 /// Everything that a program said.
 pub fn said(output: &Output) -> String {
     format!(
@@ -98,9 +107,4 @@ pub fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
-}
-
-/// A file below a root.
-pub fn text(root: &Path, path: &str) -> String {
-    fs::read_to_string(root.join(path)).expect(path)
 }

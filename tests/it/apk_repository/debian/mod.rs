@@ -44,10 +44,12 @@ struct Source {
     entries: BTreeMap<String, Entry>,
 }
 
-/// Every package that can be made of these `.deb` files; one whose file is not among them is left
-/// out.
+/// Every package that can be made of these `.deb` files. A package whose file is not among them is
+/// left out, and so are files that are not of [`sources`].
 pub fn packages(debs: &[PathBuf]) -> Vec<ApkPackage> {
-    let mut sources: BTreeMap<String, Source> = debs.iter().map(|deb| read(deb)).collect();
+    let wanted = sources();
+    let mut sources: BTreeMap<String, Source> =
+        debs.iter().filter_map(|deb| read(deb, &wanted)).collect();
     let mut packages: Vec<ApkPackage> = PLANS
         .iter()
         .filter_map(|plan| Some(make(plan, sources.get_mut(plan.source)?)))
@@ -58,7 +60,7 @@ pub fn packages(debs: &[PathBuf]) -> Vec<ApkPackage> {
     packages
 }
 
-fn read(deb: &Path) -> (String, Source) {
+fn read(deb: &Path, wanted: &BTreeSet<&str>) -> Option<(String, Source)> {
     let open = || File::open(deb).unwrap_or_else(|e| panic!("{}: {e}", deb.display()));
     let control = dindimg::deb::archive::control(open()).expect("a package file");
     let control = control.text("control").expect("text");
@@ -67,6 +69,10 @@ fn read(deb: &Path) -> (String, Source) {
         let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         value.expect("a field of the control file").to_owned()
     };
+    let name = field("Package");
+    if !wanted.contains(name.as_str()) {
+        return None;
+    }
     let mut payload = Vec::new();
     dindimg::deb::archive::unpack(open(), &mut payload).expect("a package file");
     let mut entries = BTreeMap::new();
@@ -90,7 +96,7 @@ fn read(deb: &Path) -> (String, Source) {
         entries.insert(path.clone(), Entry::new(path, kind, mode));
     }
     let version = version(&field("Version"));
-    (field("Package"), Source { version, entries })
+    Some((name, Source { version, entries }))
 }
 
 /// A path as packages of Alpine have it.
@@ -190,8 +196,8 @@ fn link(packages: &mut [ApkPackage]) {
                 continue;
             };
             // What a program loads when it is told to has needs of its own.
-            let plugin = LIBRARIES.iter().any(|at| entry.path.starts_with(at))
-                && !is_library(&entry.path);
+            let plugin =
+                LIBRARIES.iter().any(|at| entry.path.starts_with(at)) && !is_library(&entry.path);
             let Some(elf) = elf(content).filter(|_| !plugin) else {
                 continue;
             };

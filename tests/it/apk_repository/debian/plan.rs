@@ -166,8 +166,12 @@ pub const PLANS: &[Plan] = &[
     plan("pigz", "pigz", &["usr/bin/*"]),
     plan("kmod", "kmod", &["bin/*", "sbin/*"]).needs("/bin/sh"),
     plan("kmod-libs", "libkmod2", &["libkmod.so*"]).of("kmod"),
-    plan("iproute2", "iproute2", &["sbin/bridge", "usr/bin/*", "usr/sbin/*"])
-        .needs("iproute2-minimal iproute2-tc iproute2-ss /bin/sh"),
+    plan(
+        "iproute2",
+        "iproute2",
+        &["sbin/bridge", "usr/bin/*", "usr/sbin/*"],
+    )
+    .needs("iproute2-minimal iproute2-tc iproute2-ss /bin/sh"),
     plan("iproute2-ss", "iproute2", &["bin/ss = sbin/ss"]).of("iproute2"),
     plan(
         "iproute2-minimal",
@@ -181,8 +185,12 @@ pub const PLANS: &[Plan] = &[
         &["sbin/tc", "usr/lib/x86_64-linux-gnu/tc/*"],
     )
     .of("iproute2"),
-    plan("procps-ng", "procps", &["bin/ps", "sbin/sysctl", "usr/bin/*"])
-        .giving("procps={v}"),
+    plan(
+        "procps-ng",
+        "procps",
+        &["bin/ps", "sbin/sysctl", "usr/bin/*"],
+    )
+    .giving("procps={v}"),
     plan("libproc2", "libproc2-0", &["libproc2.so*"]).of("procps-ng"),
     plan("jq", "jq", &["usr/bin/jq"]),
     plan("oniguruma", "libonig5", &["libonig.so*"]),
@@ -218,7 +226,12 @@ pub const PLANS: &[Plan] = &[
             "usr/bin/*",
         ],
     ),
-    plan("ca-certificates", "ca-certificates", &["usr/share/ca-certificates/*"]).needs("/bin/sh"),
+    plan(
+        "ca-certificates",
+        "ca-certificates",
+        &["usr/share/ca-certificates/*"],
+    )
+    .needs("/bin/sh"),
 ];
 
 /// The Debian packages whose libraries go together into one package, with those that the plans
