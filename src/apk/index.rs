@@ -42,8 +42,7 @@ pub struct PackageRecord {
 }
 
 impl PackageRecord {
-    /// The name of its file: `NAME-VERSION.apk`, in the directory of the repository's
-    /// architecture.
+    /// The name of its file: `NAME-VERSION.apk`, in the directory of its architecture.
     pub fn file_name(&self) -> String {
         format!("{}-{}.apk", self.name, self.version)
     }

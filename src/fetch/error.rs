@@ -43,9 +43,10 @@ pub enum FetchError {
     },
     /// Some files could not be fetched, not all because they are gone.
     #[error(
-        "cannot fetch {}:{}",
+        "cannot fetch {}:{}{}",
         count(failures, "file", "files"),
-        lines(failures)
+        lines(failures),
+        way_out(failures)
     )]
     Failed {
         /// Each file with what every address said.
@@ -181,6 +182,19 @@ impl Reason {
             Self::Local(error) => error.kind() == io::ErrorKind::NotFound,
             _ => false,
         }
+    }
+}
+
+/// What to do where a host cannot be reached.
+fn way_out(failures: &[Failure]) -> &'static str {
+    let unreachable = |attempt: &Try| matches!(attempt.reason, Reason::Unreachable(_));
+    if failures
+        .iter()
+        .any(|failure| failure.tries.iter().any(unreachable))
+    {
+        "\nname a mirror that can be reached (`mirrors` in the recipe, DINDIMG_DEBIAN_MIRROR, DINDIMG_ALPINE_MIRROR; a key can be a `file`), or use what is in the cache with --offline"
+    } else {
+        ""
     }
 }
 

@@ -47,6 +47,7 @@ pub fn command(cache: &Path) -> Command {
         "DINDIMG_REPOSITORY",
         "DINDIMG_DEBIAN_MIRROR",
         "DINDIMG_DEBIAN_SECURITY_MIRROR",
+        "DINDIMG_ALPINE_MIRROR",
         "SOURCE_DATE_EPOCH",
     ] {
         command.env_remove(name);

@@ -56,7 +56,7 @@ fn images(private: &Engine) -> BTreeSet<String> {
 }
 
 /// Everything on the engine that a smoke run made.
-fn leftovers(private: &Engine) -> String {
+pub fn leftovers(private: &Engine) -> String {
     [
         &["ps", "--all", "--quiet"][..],
         &["network", "ls", "--quiet"],
@@ -80,18 +80,29 @@ pub const BASIC: [&str; 10] = [
     "kill",
 ];
 
-fn basic() -> Vec<String> {
+pub fn basic() -> Vec<String> {
     let more = ["group", "ca"].iter();
     BASIC.iter().chain(more).map(ToString::to_string).collect()
 }
 
 /// Every check where the engine inside is of an age of its own, else the basic ones. The table goes
 /// to the test's output: it carries the measured times.
-#[allow(clippy::print_stdout)]
 fn checks_hold(private: &Engine, suite: &str, only: Vec<String>) {
     // An upgrade is proven where it is asked for, a refusal where nothing can start, Compose in
     // standard images of suites that carry its plugin.
     let compose = ["trixie", "testing"].contains(&suite);
+    image_holds(private, suite, &built_image(suite), only, compose);
+}
+
+/// The same of any image; `compose` where it has Compose's plugin.
+#[allow(clippy::print_stdout)]
+pub fn image_holds(
+    private: &Engine,
+    suite: &str,
+    archive: &Path,
+    only: Vec<String>,
+    compose: bool,
+) {
     let expected = match only.len() {
         0 => smoke::rules()
             .filter(|rule| !["upgrade", "refusal"].contains(&rule.id))
@@ -99,7 +110,7 @@ fn checks_hold(private: &Engine, suite: &str, only: Vec<String>) {
             .count(),
         named => named,
     };
-    let subject = Subject::Archive(built_image(suite));
+    let subject = Subject::Archive(archive.to_owned());
     let options = Options {
         only,
         ..client(private)

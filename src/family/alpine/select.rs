@@ -115,8 +115,7 @@ fn solve_one(
                 architecture: record.architecture.to_string(),
                 source: record.origin.to_string(),
                 repository: selected.repository,
-                // Packages of every architecture are beside those of each.
-                path: format!("{}/{}", architecture.alpine(), record.file_name()),
+                path: format!("{}/{}", record.architecture, record.file_name()),
                 size: record.size,
                 file: FileId::Control(record.checksum.to_string()),
                 depends: selected.depends,

@@ -61,6 +61,17 @@ path = "/etc/motd"
 content = "hello"
 "#;
 
+const ALPINE: &str = r#"
+schema = 1
+profile = "dind"
+[alpine]
+branch = "v3.22"
+[[alpine.repository]]
+name = "x"
+mirrors = ["https://x.example/alpine"]
+keys = [{ url = "https://x.example/x.rsa.pub", sha256 = "d11f6b21c61b4274e182eb888883a8ba8acdbf820dcc7a6d82a7d9fc2fd2836d" }]
+"#;
+
 /// A default that the schema shows is the one that a recipe gets which leaves the key out.
 #[test]
 fn the_schemas_defaults_are_what_the_loader_fills_in() {
@@ -75,11 +86,17 @@ fn the_schemas_defaults_are_what_the_loader_fills_in() {
         recipe.compression = None;
         format!("{recipe:#?}")
     };
-    let small = loaded(SMALL);
-    let mut table: toml::Table = SMALL.parse().expect("TOML");
-    let filled = fill(&schema(), &mut table);
-    assert!(filled > 30, "only {filled} defaults");
-    assert_eq!(loaded(&toml::to_string(&table).expect("TOML")), small);
+    // A recipe is of one distribution.
+    for (text, other) in [(SMALL, "alpine"), (ALPINE, "debian")] {
+        let mut schema = schema();
+        let properties = schema["properties"].as_object_mut().expect("properties");
+        properties.remove(other).expect("a distribution");
+        let mut table: toml::Table = text.parse().expect("TOML");
+        let filled = fill(&schema, &mut table);
+        assert!(filled > 30, "only {filled} defaults");
+        let whole = toml::to_string(&table).expect("TOML");
+        assert_eq!(loaded(&whole), loaded(text));
+    }
     assert_eq!(
         schema()["properties"]["image"]["properties"]["compression"]["default"],
         "gzip:6"
@@ -143,6 +160,8 @@ fn the_page_has_a_section_for_every_table() {
         "[image]",
         "[debian]",
         "[[debian.repository]]",
+        "[alpine]",
+        "[[alpine.repository]]",
         "[engine]",
         "[env]",
         "[[variant]]",

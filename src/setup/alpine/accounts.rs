@@ -19,7 +19,7 @@ const DAY: i64 = 86_400;
 
 pub(super) const SHADOW: Rule = Rule {
     name: "shadow-file",
-    replaces: "alpine-baselayout.pre-install and .post-install (group shadow, owner and mode of /etc/shadow)",
+    replaces: "alpine-baselayout.pre-install and .post-install (group shadow, owner and mode of /etc/shadow), and what the makers of Alpine's images do to root's password",
     covers: &["alpine-baselayout"],
     apply: protect,
 };
@@ -30,6 +30,7 @@ fn protect(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     }
     let mut files = Files::of(setup)?;
     let gid = files.ensure_group("shadow", Some(SHADOW_GROUP));
+    files.lock();
     files.write(setup)?;
     let path = setup.path("etc/shadow")?;
     if let Ok(at) = setup.tree.locate(&path) {
@@ -130,6 +131,18 @@ impl Files {
         let mut taken = ids(&self.passwd);
         taken.extend(ids(&self.group));
         free(&taken)
+    }
+
+    /// Locks what has no password: root in the distribution's own file, as in its container images.
+    pub fn lock(&mut self) {
+        let Some(shadow) = &mut self.shadow else {
+            return;
+        };
+        let lines = shadow.lines().map(|line| match line.split_once(':') {
+            Some((name, rest)) if rest.starts_with(':') => format!("{name}:*{rest}\n"),
+            _ => format!("{line}\n"),
+        });
+        *shadow = lines.collect();
     }
 
     /// Makes a user a member of a group, both of which have to be there.

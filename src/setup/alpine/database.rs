@@ -51,7 +51,10 @@ pub(in crate::setup) fn write_database(setup: &mut Setup<'_>) -> Result<(), Setu
             None => format!("{}\n", source.uri),
         })
         .collect();
-    let world: String = setup.world.iter().map(|line| format!("{line}\n")).collect();
+    let mut world: String = setup.world.iter().map(|line| format!("{line}\n")).collect();
+    if world.is_empty() {
+        world.push('\n');
+    }
     setup.write(&format!("{ADMIN}/installed"), 0o644, installed.as_str())?;
     setup.write(&format!("{ADMIN}/triggers"), 0o644, triggers.as_str())?;
     setup.write(&format!("{ADMIN}/scripts.tar"), 0o644, scripts)?;
@@ -59,6 +62,9 @@ pub(in crate::setup) fn write_database(setup: &mut Setup<'_>) -> Result<(), Setu
     setup.write("etc/apk/world", 0o644, world.as_str())?;
     setup.write("etc/apk/arch", 0o644, architecture.as_str())?;
     setup.write("etc/apk/repositories", 0o644, repositories.as_str())?;
+    if setup.has("apk-tools") {
+        setup.directory("var/cache/apk", DIRECTORY, 0)?;
+    }
     for source in setup.sources {
         for key in &source.keys {
             setup.write_new(&format!("{KEYS}/{}", key.name), 0o644, key.bytes.clone())?;
@@ -86,6 +92,8 @@ const LINES: [(char, &str); 9] = [
     ('o', "origin"),
     ('m', "maintainer"),
 ];
+/// Those that are there without a value too.
+const ALWAYS: [char; 3] = ['T', 'U', 'L'];
 /// The lines that follow.
 const MORE: [(char, &str); 3] = [
     ('t', "builddate"),
@@ -125,7 +133,7 @@ impl<'a> Described<'a> {
     fn head(&self, tags: &BTreeMap<String, String>) -> String {
         let mut text = format!("C:{}\n", self.identity);
         let mut line = |letter: char, value: &str| {
-            if !value.is_empty() {
+            if !value.is_empty() || ALWAYS.contains(&letter) {
                 text.push_str(&format!("{letter}:{value}\n"));
             }
         };
@@ -133,7 +141,14 @@ impl<'a> Described<'a> {
             if letter == 'I' {
                 line('S', &self.package.size.to_string());
             }
-            line(letter, self.first(name));
+            line(
+                letter,
+                match letter {
+                    // As the index has it: `noarch` there is the repository's own.
+                    'A' => &self.package.architecture,
+                    _ => self.first(name),
+                },
+            );
         }
         for (letter, name) in MORE {
             line(letter, self.first(name));

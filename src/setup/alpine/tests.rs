@@ -119,7 +119,7 @@ fn accounts_follow_the_distributions_and_the_password_file_is_protected() {
     for (at, content) in [
         ("etc/passwd", "root:x:0:0:root:/root:/bin/ash\n"),
         ("etc/group", "root:x:0:root\nusers:x:100:games\n"),
-        ("etc/shadow", "root:*::0:::::\n"),
+        ("etc/shadow", "root:::0:::::\n"),
     ] {
         set(&mut tree, at, Kind::File(content.into()));
     }
@@ -138,6 +138,7 @@ fn accounts_follow_the_distributions_and_the_password_file_is_protected() {
     assert!(
         text(&tree, "etc/passwd").ends_with("dockremap:x:102:102::/nonexistent:/sbin/nologin\n")
     );
+    assert!(text(&tree, "etc/shadow").starts_with("root:*::0:::::\n"));
     assert!(text(&tree, "etc/shadow").ends_with("dockremap:!:3:0:99999:7:::\n"));
     let meta = &tree.get(&path("etc/shadow")).expect("there").node.meta;
     assert_eq!((meta.gid, meta.mode), (42, 0o640));
@@ -209,7 +210,7 @@ fn the_database_has_packages_files_scripts_and_triggers() {
     apply(&mut tree, &[one], IptablesBackend::Auto);
     assert_eq!(
         text(&tree, "lib/apk/db/installed"),
-        "C:Q1x\nP:a\nV:1-r0\nS:5\nt:7\nF:tmp\nM:0:0:1777\nF:usr\nR:a\na:0:0:777\nZ:@\nR:b\na:0:0:755\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\n\n"
+        "C:Q1x\nP:a\nV:1-r0\nA:x86_64\nS:5\nT:\nU:\nL:\nt:7\nF:tmp\nM:0:0:1777\nF:usr\nR:a\na:0:0:777\nZ:@\nR:b\na:0:0:755\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\n\n"
             .replace('@', &crate::apk::checksum::Checksum::sha1(b"b").to_string())
     );
     assert_eq!(text(&tree, "lib/apk/db/triggers"), "Q1x /bin\n");

@@ -9,7 +9,8 @@ use super::package::{ApkPackage, Entry, Members, Tar, gzip, tar};
 pub fn record(package: &ApkPackage, members: &Members, file_size: usize, arch: &str) -> String {
     let mut text = String::new();
     let mut field = |letter: char, value: &str| {
-        if !value.is_empty() {
+        // Three fields are there without a value too.
+        if !value.is_empty() || "TUL".contains(letter) {
             writeln!(text, "{letter}:{value}").expect("in memory");
         }
     };

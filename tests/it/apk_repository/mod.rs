@@ -13,15 +13,14 @@ mod agreement;
 pub mod debian;
 mod index;
 mod key;
-mod package;
-mod peer;
+pub mod package;
+pub mod peer;
 pub mod rootfs;
 
 use std::path::{Path, PathBuf};
 
 pub use key::{Algorithm, Key, Signers};
-pub use package::{ApkPackage, Entry, Kind, Members};
-pub use peer::Peer;
+pub use package::{ApkPackage, Entry};
 
 /// Time of an index.
 const TIME: u64 = 1_700_000_000;

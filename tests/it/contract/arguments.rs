@@ -331,7 +331,8 @@ fn a_terminal_has_its_size_and_follows_it() {
             // what happens before is lost with every command.
             let name = unique("size");
             let command = "bash -c 'until [ \"$(stty size)\" != \"0 0\" ]; do sleep 0.1; done; stty size; \
-                trap \"stty size; stty size | grep -qx 33.99 && exit 3\" WINCH; echo begun; while :; do sleep 0.1; done'";
+                told() { size=$(stty size); echo \"$size\"; [ \"$size\" != \"33 99\" ] || exit 3; }; \
+                trap told WINCH; echo begun; while :; do sleep 0.1; done'";
             let typing = "seen begun; @TTY; for _ in $(seq 50); do \
                 docker inspect NAME >/dev/null 2>&1 || break; \
                 stty -F $tty rows 33 cols 98; sleep 0.2; stty -F $tty rows 33 cols 99; sleep 1; done"

@@ -15,8 +15,7 @@ const UPDATE_CERTIFICATES: &str = "#!/bin/sh\n\nset -e\nbundle=/etc/ssl/certs/ca
     find /usr/share/ca-certificates /usr/local/share/ca-certificates -name '*.crt' |\n\
     \tsort | xargs cat > $bundle.new\nmv $bundle.new $bundle\n";
 
-const CERTIFICATES_TRIGGER: &str =
-    "#!/bin/sh\n\n/usr/sbin/update-ca-certificates > /dev/null 2>&1\nexit 0\n";
+const CERTIFICATES_TRIGGER: &str = "#!/bin/sh\n\nexec /usr/sbin/update-ca-certificates\n";
 
 const PROTECTED: &str = "-etc/ssl/certs/ca-certificates.crt\n";
 

@@ -1,6 +1,6 @@
-//! Which files of Debian's packages make which of Alpine's: names, origins and dependencies as
-//! Alpine 3.19 and later have them, where it has more packages than are made here, those that an
-//! image with Docker inside needs.
+//! Which files of Debian's packages make which of Alpine's: those that an image with Docker inside
+//! needs, with the names, origins and dependencies of Alpine 3.19 and later. The paths are those of
+//! Alpine before `/sbin` became a link to `/usr/sbin`.
 
 /// One of Alpine's packages. `{v}` in the texts is its version.
 pub struct Plan {
@@ -135,7 +135,10 @@ pub const PLANS: &[Plan] = &[
         ],
     )
     .giving("ip6tables={v} ebtables={v}"),
-    plan("openssl", "openssl", &["usr/bin/openssl", "usr/lib/ssl/*"]).giving("openssl3={v}"),
+    // Its configuration comes with Alpine's own library.
+    plan("openssl", "openssl", &["usr/bin/openssl", "usr/lib/ssl/*"])
+        .needs("libcrypto3")
+        .giving("openssl3={v}"),
     plan(
         "e2fsprogs",
         "e2fsprogs",
@@ -226,6 +229,27 @@ pub const PLANS: &[Plan] = &[
             "usr/bin/*",
         ],
     ),
+    plan("bash", "bash", &["bin/bash"]).needs("/bin/sh"),
+    plan(
+        "coreutils",
+        "coreutils",
+        &["bin/*", "usr/bin/*", "usr/sbin/*"],
+    ),
+    plan("curl", "curl", &["usr/bin/curl"]).needs("ca-certificates"),
+    plan("findutils", "findutils", &["usr/bin/*"]),
+    plan("git", "git", &["usr/bin/*", "usr/lib/git-core/*"]).needs("ca-certificates"),
+    plan("grep", "grep", &["bin/*"]),
+    plan("gzip", "gzip", &["bin/*"]).needs("less"),
+    plan("less", "less", &["bin/less = usr/bin/less", "usr/bin/less"]),
+    plan(
+        "openssh-client",
+        "openssh-client",
+        &["usr/bin/ssh*", "usr/bin/scp", "usr/bin/sftp", "etc/ssh/*"],
+    ),
+    plan("sed", "sed", &["bin/sed"]),
+    plan("shadow", "passwd", &["usr/sbin/*", "usr/bin/*"]),
+    plan("tar", "tar", &["bin/tar = usr/bin/tar"]),
+    plan("tzdata", "tzdata", &["usr/share/zoneinfo/*"]),
     plan(
         "ca-certificates",
         "ca-certificates",
@@ -237,41 +261,68 @@ pub const PLANS: &[Plan] = &[
 /// The Debian packages whose libraries go together into one package, with those that the plans
 /// leave over.
 pub const RUNTIME: &[&str] = &[
+    "libacl1",
     "libapparmor1",
+    "libattr1",
     "libaudit1",
     "libbpf1",
+    "libbrotli1",
+    "libbz2-1.0",
     "libbsd0",
     "libc6",
     "libcap-ng0",
     "libcap2",
+    "libcbor0.8",
     "libcrypt1",
+    "libcurl3-gnutls",
+    "libcurl4",
     "libdb5.3",
     "libdevmapper1.02.1",
+    "libedit2",
     "libelf1",
+    "libexpat1",
+    "libffi8",
+    "libfido2-1",
     "libgcc-s1",
     "libgcrypt20",
+    "libgmp10",
+    "libgnutls30",
     "libgpg-error0",
     "libgssapi-krb5-2",
+    "libhogweed6",
+    "libidn2-0",
     "libjq1",
     "libk5crypto3",
     "libkeyutils1",
     "libkrb5-3",
     "libkrb5support0",
+    "libldap-2.5-0",
     "liblz4-1",
     "libmd0",
     "libncursesw6",
     "libnetfilter-conntrack3",
+    "libnettle8",
     "libnfnetlink0",
+    "libnghttp2-14",
+    "libp11-kit0",
     "libpam0g",
     "libpcre2-8-0",
+    "libpsl5",
+    "librtmp1",
+    "libsasl2-2",
     "libseccomp2",
     "libselinux1",
+    "libsemanage2",
+    "libsepol2",
     "libss2",
+    "libssh2-1",
     "libssl3",
     "libsystemd0",
+    "libtasn1-6",
     "libtinfo6",
     "libtirpc3",
     "libudev1",
+    "libunistring2",
     "libzstd1",
     "zlib1g",
 ];

@@ -1,5 +1,8 @@
 //! Alpine's real data: its index, a package, the order of versions, and the choices of apk itself.
 
+mod bad;
+mod image;
+mod mirror;
 mod oracle;
 
 use std::collections::BTreeSet;
