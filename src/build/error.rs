@@ -48,6 +48,14 @@ pub enum BuildError {
         /// What the file says.
         found: String,
     },
+    /// What the recipe takes from elsewhere cannot be placed.
+    #[error("artifact {name}: {message}")]
+    Artifact {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
     /// Two packages ship one path.
     #[error(
         "{first} and {second} both ship {path}, and neither declares that it replaces the other; leave one of them out, or say in [packages] which may win: `replaces = {{ winner = [\"loser\"] }}`"

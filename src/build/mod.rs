@@ -1,5 +1,6 @@
 //! The pipeline from a lock to an image, with its layer cache.
 
+mod artifact;
 mod config;
 mod error;
 mod exclude;
@@ -23,12 +24,12 @@ use crate::fetch::{CacheError, Derived, Fetcher};
 use crate::guest::{self, Sources};
 use crate::harden;
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
-use crate::lock::{Lock, LockedPackage, changed_in};
+use crate::lock::{Lock, LockedDownload, LockedPackage, changed_in};
 use crate::oci::{Image, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
-use crate::resolve::{ResolveError, fetch_packages, filters, roots};
+use crate::resolve::{ResolveError, fetch_downloads, fetch_packages, filters, roots};
 use crate::setup::{self, Package, Setup, conventions};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
@@ -155,6 +156,7 @@ fn build_platform(
         context.repositories,
         context.fetcher,
     )?;
+    fetch_downloads(lock, &recipe.variant, platform, context.fetcher)?;
     let (layers, seen) = assemble(recipe, lock, &locked, &sources, platform, context)?;
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
@@ -249,6 +251,7 @@ fn image_key(
         "filters": filters(recipe).configuration(),
         "recipe": config::GuestInputs::of(recipe, sources),
         "content": recipe.content,
+        "artifacts": recipe.artifacts,
         "texts": [&recipe.env, &recipe.labels],
     });
     Ok(Digest::of(inputs.to_string()))
@@ -296,6 +299,18 @@ fn assemble(
     (conventions.prepare)(&mut tree, platform.architecture, epoch)?;
     unpack::place(&mut tree, &mut unpacked, recipe)?;
     let packages: Vec<Package> = unpacked.into_iter().map(|one| one.package).collect();
+    let artifacts = artifacts(recipe, lock, platform)?;
+    let mut names: Vec<String> = packages.iter().map(Package::label).collect();
+    names.extend(artifacts.iter().map(artifact::Source::name));
+    let mtime = epoch.seconds();
+    artifact::place_all(
+        &mut tree,
+        &artifacts,
+        packages.len(),
+        &names,
+        context.fetcher,
+        mtime,
+    )?;
     let mut setup = Setup {
         tree: &mut tree,
         conventions,
@@ -345,8 +360,51 @@ fn assemble(
         notes: harden::check(setup.tree, &packages, recipe)?,
     };
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
-    let layers = segments::cut(&tree, &packages, &unpack::digests(locked), &assigned, epoch);
+    let sources = sources_of(&packages, locked, &assigned, &artifacts);
+    let layers = segments::cut(&tree, &sources, epoch);
     Ok((layers, seen))
+}
+
+/// What the image takes from elsewhere, with the file that the lock has for each.
+fn artifacts<'a>(
+    recipe: &'a Recipe,
+    lock: &'a Lock,
+    platform: Platform,
+) -> Result<Vec<artifact::Source<'a>>, BuildError> {
+    recipe
+        .artifacts
+        .iter()
+        .map(|artifact| {
+            let is = |one: &&LockedDownload| {
+                one.name == artifact.name && one.is_in(&recipe.variant, platform)
+            };
+            let locked = lock.downloads.iter().find(is);
+            let locked = locked.ok_or_else(|| BuildError::Artifact {
+                name: artifact.name.clone(),
+                message: format!("the lock has no file for {platform}; lock again"),
+            })?;
+            Ok(artifact::Source { artifact, locked })
+        })
+        .collect()
+}
+
+/// Where the entries of a tree are from, by the numbers of their owners.
+fn sources_of(
+    packages: &[Package],
+    locked: &[&LockedPackage],
+    assigned: &BTreeMap<String, LayerName>,
+    artifacts: &[artifact::Source<'_>],
+) -> Vec<segments::Source> {
+    let digests = unpack::digests(locked);
+    let of_packages = packages.iter().map(|package| segments::Source {
+        file: digests.get(&package.name).copied(),
+        layer: assigned.get(&package.name).copied(),
+    });
+    let of_artifacts = artifacts.iter().map(|one| segments::Source {
+        file: Some(one.key()),
+        layer: Some(LayerName::Extra),
+    });
+    of_packages.chain(of_artifacts).collect()
 }
 
 fn layer_key(input: &LayerInput, compression: Compression) -> Digest {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::{Digest, Hasher};
 use crate::epoch::Epoch;
 use crate::layer::{LayerInput, Segment};
-use crate::setup::Package;
 use crate::tree::{Content, Kind, Node, Owner, Tree, TreePath};
 
 use super::plan::LayerName;
@@ -13,16 +12,18 @@ use super::plan::LayerName;
 /// Changes whenever entries are turned into segments another way.
 const FORMAT: &str = "entries/1";
 
-/// Cuts the tree into layers: a segment for each package, in the order of the packages, and one
-/// for everything generated. Directories above an entry repeat in each layer, with the metadata
+/// A package or download, by the number that its entries have.
+pub(super) struct Source {
+    /// Names its content.
+    pub file: Option<Digest>,
+    /// Where it goes.
+    pub layer: Option<LayerName>,
+}
+
+/// Cuts the tree into layers: a segment for each source, in their order, and one for everything
+/// generated. Directories above an entry repeat in each layer, with the metadata
 /// they have in the whole tree.
-pub(super) fn cut(
-    tree: &Tree,
-    packages: &[Package],
-    files: &BTreeMap<String, Digest>,
-    assigned: &BTreeMap<String, LayerName>,
-    epoch: Epoch,
-) -> Vec<(LayerName, LayerInput)> {
+pub(super) fn cut(tree: &Tree, sources: &[Source], epoch: Epoch) -> Vec<(LayerName, LayerInput)> {
     let names = hard_link_names(tree);
     let mut owned: BTreeMap<Owner, Vec<(&TreePath, Node)>> = BTreeMap::new();
     for (path, placed) in tree.iter() {
@@ -35,10 +36,10 @@ pub(super) fn cut(
     for layer in LayerName::ALL {
         let mut emitted = BTreeSet::new();
         let mut segments = Vec::new();
-        let members = packages
+        let members = sources
             .iter()
             .enumerate()
-            .filter(|(_, package)| assigned.get(&package.name) == Some(&layer));
+            .filter(|(_, source)| source.layer == Some(layer));
         let owners = members.map(|(number, _)| Owner::Package(number));
         let generated = (layer == LayerName::Guest).then_some(Owner::Generated);
         for owner in owners.chain(generated) {
@@ -47,7 +48,7 @@ pub(super) fn cut(
             };
             let entries = with_parents(entries, tree, &mut emitted, epoch);
             let source = match owner {
-                Owner::Package(number) => files.get(&packages[number].name),
+                Owner::Package(number) => sources[number].file.as_ref(),
                 Owner::Generated => None,
             };
             let key = Some(segment_identity(source, &entries));
@@ -175,7 +176,6 @@ fn segment_identity(file: Option<&Digest>, entries: &[(TreePath, Node)]) -> Dige
 
 #[cfg(test)]
 mod tests {
-    use crate::deb::archive::Control;
     use crate::tree::Meta;
 
     use super::*;
@@ -188,19 +188,6 @@ mod tests {
         Node {
             kind,
             meta: Meta::root(0o755, mtime),
-        }
-    }
-
-    fn package(name: &str) -> Package {
-        Package {
-            name: name.to_owned(),
-            version: "1".to_owned(),
-            architecture: "all".to_owned(),
-            control: Control::default(),
-            paths: Vec::new(),
-            entries: Vec::new(),
-            size: 0,
-            published: true,
         }
     }
 
@@ -221,13 +208,12 @@ mod tests {
         tree.place(&path("usr/bin/d"), file("y"), 1, &never)
             .expect("placed");
         tree.set(&path("etc/g"), file("z")).expect("placed");
-        let packages = [package("a"), package("b")];
-        let assigned = BTreeMap::from([
-            ("a".to_owned(), LayerName::Base),
-            ("b".to_owned(), LayerName::Engine),
-        ]);
+        let sources = [LayerName::Base, LayerName::Engine].map(|layer| Source {
+            file: None,
+            layer: Some(layer),
+        });
         let epoch = Epoch::from_seconds(50).expect("in range");
-        let layers = cut(&tree, &packages, &BTreeMap::new(), &assigned, epoch);
+        let layers = cut(&tree, &sources, epoch);
         let listed: Vec<(&str, Vec<String>)> = layers
             .iter()
             .map(|(name, input)| {

@@ -162,6 +162,7 @@ pub(super) fn place(
         .map(|one| std::mem::take(&mut one.entries))
         .collect();
     let packages: Vec<&Package> = unpacked.iter().map(|one| &one.package).collect();
+    let names: Vec<String> = packages.iter().map(|package| package.label()).collect();
     let replaces = |a: usize, b: usize| {
         let (winner, loser) = (packages[a], packages[b]);
         let said = recipe.replaces.get(&winner.name);
@@ -174,17 +175,17 @@ pub(super) fn place(
     for (number, entries) in order {
         for (path, node) in entries {
             tree.place(&path, node, number, &replaces)
-                .map_err(|error| explain(error, &packages, number))?;
+                .map_err(|error| explain(error, &names, number))?;
         }
     }
     Ok(())
 }
 
-fn explain(error: TreeError, packages: &[&Package], number: usize) -> BuildError {
+/// Says whose entry cannot be placed; `names` are those of packages by number.
+pub(super) fn explain(error: TreeError, names: &[String], number: usize) -> BuildError {
+    let named = |number: usize| names.get(number).cloned().unwrap_or_default();
     let name = |owner: Owner| match owner {
-        Owner::Package(number) => packages
-            .get(number)
-            .map_or_else(String::new, |p| format!("{} {}", p.name, p.version)),
+        Owner::Package(number) => named(number),
         Owner::Generated => "the image itself".to_owned(),
     };
     match error {
@@ -198,9 +199,7 @@ fn explain(error: TreeError, packages: &[&Package], number: usize) -> BuildError
             second: name(second),
         },
         other => BuildError::Placement {
-            package: packages
-                .get(number)
-                .map_or_else(String::new, |p| p.name.clone()),
+            package: named(number),
             source: other,
         },
     }

@@ -123,6 +123,7 @@ fn build(error: &BuildError) -> Option<u8> {
         }
         BuildError::Conflict { .. } | BuildError::Placement { .. } => Some(UNSATISFIABLE),
         BuildError::Guest(_)
+        | BuildError::Artifact { .. }
         | BuildError::Content(_)
         | BuildError::Harden(_)
         | BuildError::Tag { .. } => Some(INPUT),

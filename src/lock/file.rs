@@ -161,6 +161,7 @@ mod tests {
                     },
                 )]),
             }],
+            downloads: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod artifact;
 mod diff;
+mod download;
 mod file;
 mod model;
 
@@ -9,6 +10,7 @@ pub use artifact::{
     ArtifactKind, LockedArtifact, artifacts, changed_artifacts, changed_in, record_artifacts,
 };
 pub use diff::{Change, changes};
+pub use download::LockedDownload;
 pub use file::{LockError, parse, render};
 pub use model::{
     Dropped, Encoding, LOCK_VERSION, Lock, LockedImage, LockedPackage, LockedRepository,

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::platform::Platform;
-use crate::recipe::{Acknowledged, Recipe, VariantName};
+use crate::recipe::{Acknowledged, Artifact, Recipe, VariantName};
 
 use super::artifact::LockedArtifact;
+use super::download::LockedDownload;
 
 /// The lock format this crate reads and writes.
 pub const LOCK_VERSION: u32 = 2;
@@ -35,6 +36,9 @@ pub struct Lock {
     /// The packages, by name and architecture.
     #[serde(rename = "package")]
     pub packages: Vec<LockedPackage>,
+    /// What the recipe takes from elsewhere.
+    #[serde(rename = "artifact", default, skip_serializing_if = "Vec::is_empty")]
+    pub downloads: Vec<LockedDownload>,
 }
 
 /// How layers are encoded. Another encoder gives other bytes from the same content, so the lock
@@ -184,6 +188,9 @@ pub struct Request {
     /// The only packages that are taken from a repository, by repository.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub only: BTreeMap<String, BTreeSet<String>>,
+    /// What is taken from elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
 }
 
 impl Request {
@@ -257,5 +264,7 @@ impl Lock {
         self.packages.sort_by(|a, b| {
             (&a.name, &a.architecture, &a.version).cmp(&(&b.name, &b.architecture, &b.version))
         });
+        self.downloads
+            .sort_by(|a, b| (&a.name, &a.url).cmp(&(&b.name, &b.url)));
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::platform::{Architecture, Platform};
 
+use super::artifact;
 use super::content;
 use super::error::RecipeError;
 use super::keys;
@@ -159,6 +160,7 @@ fn parse(path: &Path, text: &str) -> Result<RawRecipe, RecipeError> {
     }
     let mut raw = RawRecipe::deserialize(toml::de::Deserializer::from(table)).map_err(fail)?;
     raw.locate(path);
+    raw.locate_artifacts(path);
     match raw.schema {
         Some(SCHEMA) | None => Ok(raw),
         Some(other) => Err(RecipeError::whole(
@@ -223,6 +225,7 @@ fn complete(
         ca: raw.ca,
     };
     let content = content::read(tables, source)?;
+    let artifacts = artifact::read(raw.artifact, &platforms, source)?;
     let listen = raw.listen.finish();
     check::environment(&raw.env, raw.profile.map(|_| listen.tcp))
         .map_err(|message| whole(&message))?;
@@ -274,6 +277,7 @@ fn complete(
         env: raw.env,
         labels: raw.labels,
         content,
+        artifacts,
     })
 }
 

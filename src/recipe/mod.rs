@@ -1,6 +1,7 @@
 //! Recipes: TOML text to a validated [`Recipe`], with errors that show the line. No network.
 
 mod alpine;
+mod artifact;
 pub mod certificate;
 mod content;
 pub mod der;
@@ -20,6 +21,7 @@ mod variant;
 mod words;
 
 pub use alpine::{Alpine, AlpineKey, AlpineRepository, KeySource};
+pub use artifact::{Artifact, Download, Member, Take};
 pub use content::{
     AccountField, AccountName, AccountRef, Bytes, Content, Entry, File, FileMode, FirstGroup,
     Found, Group, ImagePath, OwnerText, RegistryHost, User, reserved,

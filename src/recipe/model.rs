@@ -7,6 +7,7 @@ use crate::epoch::Epoch;
 use crate::platform::Platform;
 
 use super::alpine::Alpine;
+use super::artifact::Artifact;
 use super::content::Content;
 use super::error::RecipeError;
 use super::raw::Acknowledged;
@@ -134,6 +135,8 @@ pub struct Recipe {
     pub labels: BTreeMap<String, String>,
     /// Files, accounts and certificates of the recipe's own.
     pub content: Content,
+    /// Downloads that no package of the distribution has.
+    pub artifacts: Vec<Artifact>,
 }
 
 /// The distribution whose table a recipe has.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::platform::Platform;
 
 use super::alpine::RawAlpine;
+use super::artifact::RawArtifacts;
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::settings::{
@@ -84,6 +85,8 @@ pub(super) struct RawRecipe {
     pub groups: RawGroups,
     /// Further certificate authorities.
     pub ca: RawCa,
+    /// Downloads that no package of the distribution has.
+    pub artifact: RawArtifacts,
 }
 
 merge_fields!(RawRecipe {
@@ -112,6 +115,7 @@ merge_fields!(RawRecipe {
     users,
     groups,
     ca,
+    artifact,
 });
 
 /// `[image]`

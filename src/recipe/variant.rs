@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
+use super::artifact::RawArtifacts;
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::raw::{RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe};
@@ -78,6 +79,9 @@ pub(super) struct RawVariant {
     /// Further certificate authorities.
     #[serde(default)]
     pub ca: RawCa,
+    /// Downloads that no package of the distribution has.
+    #[serde(default)]
+    pub artifact: RawArtifacts,
 }
 
 impl Merge for VariantName {
@@ -107,6 +111,7 @@ merge_fields!(RawVariant {
     users,
     groups,
     ca,
+    artifact,
 });
 
 impl RawVariant {
@@ -133,6 +138,7 @@ impl RawVariant {
             users,
             groups,
             ca,
+            artifact,
         } = self.clone();
         RawRecipe {
             image,
@@ -154,6 +160,7 @@ impl RawVariant {
             users,
             groups,
             ca,
+            artifact,
             ..RawRecipe::default()
         }
     }

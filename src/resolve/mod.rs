@@ -1,6 +1,7 @@
 //! From a recipe to a lock: open the repositories, solve for each platform, take the census.
 
 mod census;
+mod download;
 mod error;
 mod fetch;
 mod request;
@@ -22,6 +23,7 @@ use crate::progress::{Reporter, Stage};
 use crate::recipe::{Recipes, VariantName};
 
 pub use census::examine;
+pub use download::fetch_downloads;
 pub use error::ResolveError;
 pub use fetch::{fetch_packages, open_package};
 pub use request::{Roots, filters, request, requests, roots};
@@ -147,6 +149,7 @@ pub fn resolve(
         images,
         repositories: opened.iter().map(locked_repository).collect(),
         packages,
+        downloads: download::lock(recipes, context.fetcher)?,
     };
     match fetch_packages(&lock, None, &repositories, context.fetcher) {
         // The choice stands without them; whoever builds has to reach them, and takes their census.

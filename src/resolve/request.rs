@@ -123,6 +123,7 @@ pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
         snapshot: recipe.distribution.snapshot(),
         acknowledged: Request::acknowledged_by(recipe),
         pins: pins(recipe),
+        artifacts: recipe.artifacts.clone(),
         only: repositories
             .iter()
             .filter(|repository| !repository.only.is_empty())

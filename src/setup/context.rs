@@ -60,6 +60,11 @@ pub struct Package {
 }
 
 impl Package {
+    /// Name and version, for messages.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
     /// The base name of its info files: qualified with the architecture where several may be
     /// installed at once.
     pub fn info_name(&self) -> String {

@@ -4,6 +4,7 @@
 mod alpine;
 mod apk_repository;
 mod archive;
+mod artifacts;
 mod base_image;
 mod builds;
 mod buster;

@@ -15,8 +15,8 @@ const CERTIFICATES: &[&str] = &[
     "/usr/local/share/ca-certificates",
     "/etc/ca-certificates.conf",
 ];
-/// The package manager's record.
-const DATABASE: &str = "/var/lib/dpkg";
+/// The package managers' records.
+const DATABASES: &[&str] = &["/var/lib/dpkg", "/lib/apk/db"];
 
 /// Why a recipe's own file cannot stand at `path`, and what to write instead; `None` where it can.
 pub fn reserved(path: &str) -> Option<String> {
@@ -28,7 +28,7 @@ pub fn reserved(path: &str) -> Option<String> {
         "is written from [users] and [groups]"
     } else if CERTIFICATES.iter().any(|top| within(top)) {
         "is written from [ca]; name the certificate in its `bundle`"
-    } else if within(DATABASE) {
+    } else if DATABASES.iter().any(|top| within(top)) {
         "is the package database, which records what the image has"
     } else {
         return None;

@@ -4,6 +4,7 @@ mod bad;
 mod image;
 mod mirror;
 mod oracle;
+pub mod room;
 
 use std::collections::BTreeSet;
 use std::io::BufReader;
