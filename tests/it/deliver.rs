@@ -13,7 +13,7 @@ use crate::engines;
 use crate::images::built_image;
 use crate::peers::require;
 use crate::product::{Run, kept, recipe};
-use crate::smoke::in_turn;
+use crate::smoke::{in_turn, in_turn_on_both};
 
 /// A busybox image in docker-archive form, `t`.
 pub fn busybox_archive(path: &Path) {
@@ -174,7 +174,7 @@ fn one_command_pushes_an_image_in_which_docker_run_works() {
 
 #[test]
 fn an_image_is_loaded_into_either_engine_and_runs() {
-    in_turn(|| {
+    in_turn_on_both(|| {
         built_image("bookworm");
         let lock = kept("locks").join("bookworm.lock");
         for engine in [engines::docker(), engines::podman()] {

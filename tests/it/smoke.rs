@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use dindimg::process::Interrupt;
@@ -143,22 +144,38 @@ pub fn image_holds(
     );
 }
 
-/// The checks measure times, and a run's leftovers are looked for by label.
-static TURN: std::sync::RwLock<()> = std::sync::RwLock::new(());
+/// The checks measure times, and a run's leftovers are looked for by label: each engine is one test's
+/// at a time, and so are virtual machines.
+static DOCKER: RwLock<()> = RwLock::new(());
+static PODMAN: Mutex<()> = Mutex::new(());
+static MACHINES: Mutex<()> = Mutex::new(());
 
-/// One test at a time.
+/// The only test on docker.
 pub fn in_turn(test: impl FnOnce()) {
-    let _turn = TURN
-        .write()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = DOCKER.write().unwrap_or_else(PoisonError::into_inner);
+    test();
+}
+
+/// The only test on podman.
+pub fn in_turn_on_podman(test: impl FnOnce()) {
+    let _turn = PODMAN.lock().unwrap_or_else(PoisonError::into_inner);
+    test();
+}
+
+/// The only test on either engine.
+pub fn in_turn_on_both(test: impl FnOnce()) {
+    in_turn(|| in_turn_on_podman(test));
+}
+
+/// The only test with virtual machines.
+pub fn in_turn_of_machines(test: impl FnOnce()) {
+    let _turn = MACHINES.lock().unwrap_or_else(PoisonError::into_inner);
     test();
 }
 
 /// Beside others of its kind, which all keep to containers and networks of their own.
 pub fn beside_others(test: impl FnOnce()) {
-    let _turn = TURN
-        .read()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = DOCKER.read().unwrap_or_else(PoisonError::into_inner);
     test();
 }
 
@@ -181,7 +198,7 @@ fn every_suite_holds_on_docker_and_nothing_is_left() {
 /// What is dropped and excluded there is nothing that the daemon needs.
 #[test]
 fn every_slim_image_holds_on_podman_and_nothing_is_left() {
-    in_turn(|| {
+    in_turn_on_podman(|| {
         let private = engines::podman();
         let before = images(private);
         for suite in SUITES {
@@ -326,7 +343,7 @@ fn an_interrupted_run_cleans_up() {
 
 #[test]
 fn a_foreign_image_is_refused_by_name() {
-    in_turn(|| {
+    in_turn_on_both(|| {
         let rootfs = Rootfs {
             architecture: "amd64",
             files: BTreeMap::from([("/bin/sh".to_owned(), Vec::new())]),

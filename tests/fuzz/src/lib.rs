@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use dindimg::deb::archive::Control;
 use dindimg::epoch::Epoch;
 use dindimg::platform::Architecture;
-use dindimg::recipe::IptablesBackend;
+use dindimg::recipe::{IptablesBackend, PathFilters};
+use dindimg::setup::conventions::DEBIAN;
 use dindimg::setup::{Package, RULES, Setup, SetupError};
 use dindimg::tree::{Kind, Meta, Node, Tree, TreePath};
 
@@ -58,19 +60,31 @@ pub fn package(name: &str, files: &[(&str, &[u8])]) -> Package {
         architecture: "amd64".to_owned(),
         control: Control {
             files: files.iter().map(owned).collect::<BTreeMap<_, _>>(),
+            identity: None,
         },
+        size: 0,
         paths: vec!["/.".to_owned()],
+        entries: Vec::new(),
+        published: true,
     }
 }
+
+/// Nothing is left out.
+static FILTERS: LazyLock<PathFilters> = LazyLock::new(PathFilters::default);
 
 /// A set-up of `tree` with `packages`.
 pub fn setup<'a>(tree: &'a mut Tree, packages: &'a [Package]) -> Setup<'a> {
     Setup {
         tree,
+        conventions: &DEBIAN,
         packages,
         architecture: Architecture::Amd64,
         epoch: Epoch::from_seconds(1_700_000_000).expect("in range"),
+        sources: &[],
+        world: &[],
+        tags: BTreeMap::new(),
         iptables: IptablesBackend::Auto,
+        filters: &FILTERS,
         rule: "",
     }
 }

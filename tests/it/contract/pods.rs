@@ -7,7 +7,7 @@ use super::{NESTED, nested_archive, unique};
 use crate::engines;
 use crate::images::built_image;
 use crate::product::{Run, kept};
-use crate::smoke::in_turn;
+use crate::smoke::in_turn_on_podman;
 
 /// A pod on the private podman, removed at the end with the image it was made from.
 struct Pod {
@@ -115,7 +115,7 @@ fn podman_run(arguments: &[&str]) -> Run {
 
 #[test]
 fn the_pod_of_the_kata_guide_runs_on_memory_and_on_a_loop_file() {
-    in_turn(|| {
+    in_turn_on_podman(|| {
         let pod = Pod::play(
             "  runtimeClassName: kata
   containers:
@@ -167,7 +167,7 @@ fn the_pod_of_the_kata_guide_runs_on_memory_and_on_a_loop_file() {
 
 #[test]
 fn a_sidecar_daemon_serves_its_pod_and_publishes_at_its_address() {
-    in_turn(|| {
+    in_turn_on_podman(|| {
         let pod = Pod::play(
             "  containers:
   - name: work
@@ -199,7 +199,7 @@ fn a_sidecar_daemon_serves_its_pod_and_publishes_at_its_address() {
 
 #[test]
 fn a_shell_with_a_terminal_is_what_a_pod_asks_for() {
-    in_turn(|| {
+    in_turn_on_podman(|| {
         let pod = Pod::play(
             "  containers:
   - name: dind

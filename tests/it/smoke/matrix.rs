@@ -10,7 +10,7 @@ use dindimg::smoke::{SmokeReport, Verdict};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{BASIC, Derived, beside_others, checks, in_turn, label, leftovers};
+use super::{BASIC, Derived, beside_others, checks, in_turn, in_turn_on_both, label, leftovers};
 use crate::engines;
 use crate::images::built_image;
 use crate::product::{Run, command, kept, recipe};
@@ -169,7 +169,7 @@ fn what_is_no_part_of_a_matrix_is_refused_before_anything_is_built() {
 /// The whole road: seven cells on two engines, one more from another run, joined.
 #[test]
 fn the_default_matrix_holds_on_both_engines_and_reports_of_two_runs_are_joined() {
-    in_turn(|| {
+    in_turn_on_both(|| {
         let scratch = tempfile::tempdir().expect("temporary directory");
         let at = |name: &str| scratch.path().join(name);
         let path = |name: &str| at(name).to_str().expect("UTF-8").to_owned();
@@ -247,7 +247,7 @@ fn the_default_matrix_holds_on_both_engines_and_reports_of_two_runs_are_joined()
 #[test]
 #[ignore = "every check in fourteen cells takes ten minutes"]
 fn the_default_matrices_hold_with_every_check() {
-    in_turn(|| {
+    in_turn_on_both(|| {
         for suite in ["bookworm", "trixie"] {
             built_image(suite);
             let started = Instant::now();
@@ -362,7 +362,7 @@ fn an_unproven_cell_fails_a_run_only_where_all_are_required() {
 
 #[test]
 fn one_name_of_two_images_is_not_proven_as_one() {
-    in_turn(|| {
+    in_turn_on_both(|| {
         let name = "dindimg-test-differs";
         let [_one, _other] = [engines::docker(), engines::podman()].map(|private| {
             let change = format!("ENV DIFFERS={}", private.name);
@@ -382,7 +382,7 @@ fn one_name_of_two_images_is_not_proven_as_one() {
 /// The default cell of an image is on docker alone, and its checks are what is printed.
 #[test]
 fn an_image_without_a_recipe_runs_in_one_cell() {
-    in_turn(|| {
+    in_turn_on_both(|| {
         let image = built_image("bookworm-slim");
         let mut command = dindimg(environment(true));
         command.arg(image);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::matrix::{DEFAULT, dindimg, environment, print, run, slim};
 use dindimg::smoke::{CheckResult, Outcome, SmokeReport, Verdict};
 
-use super::{checks, images, in_turn, leftovers};
+use super::{checks, images, in_turn, in_turn_on_podman, leftovers};
 use crate::engines;
 use crate::images::built_image;
 use crate::product::recipe;
@@ -91,7 +91,7 @@ fn a_list_explains_every_engine_that_is_not_here() {
 
 #[test]
 fn a_pod_that_podman_plays_holds_and_nothing_is_left() {
-    in_turn(|| {
+    in_turn_on_podman(|| {
         let private = engines::podman();
         let image = built_image("bookworm-slim");
         let before = images(private);
