@@ -4,6 +4,7 @@
 
 mod alpine;
 mod debian;
+mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

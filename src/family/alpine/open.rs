@@ -10,6 +10,7 @@ use crate::epoch::Epoch;
 use crate::fetch::{FetchError, Validity};
 use crate::platform::Architecture;
 
+use super::super::repositories::record_seen;
 use super::super::{FamilyError, OpenContext, Opened, Repository};
 use super::sources;
 
@@ -34,14 +35,7 @@ pub(super) fn open(
     for repository in repositories {
         opened.push(open_one(repository, architectures, context)?);
     }
-    // Only a state that was whole and good counts as seen.
-    for opened in &opened {
-        context
-            .fetcher
-            .cache()
-            .record_seen(&opened.repository.identity(), opened.date)
-            .map_err(FetchError::from)?;
-    }
+    record_seen(&opened, context)?;
     Ok(opened)
 }
 

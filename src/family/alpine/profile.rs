@@ -1,6 +1,6 @@
 //! The packages that profiles add on Alpine.
 
-use crate::recipe::{InitKind, PathPattern, Profile, Recipe, Userland};
+use crate::recipe::{PathPattern, Profile, Recipe, Userland};
 
 use super::super::ProfilePackages;
 
@@ -70,12 +70,8 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
         engine_package: recipe.engine_package.word().to_owned(),
         ..ProfilePackages::default()
     };
-    let init = match recipe.init {
-        InitKind::Tini => "tini",
-        InitKind::DumbInit => "dumb-init",
-        InitKind::Catatonit => "catatonit",
-    };
-    packages.engine.push(init.to_owned());
+    // Packages are called as their programs are.
+    packages.engine.push(recipe.init.word().to_owned());
     match recipe.userland {
         Userland::Standard => {
             packages.base.extend(owned(STANDARD));

@@ -10,6 +10,7 @@ use crate::apk::relation::{Constraint, Dependency};
 use crate::apk::version::Version;
 use crate::platform::Architecture;
 
+use super::super::repositories::pinned;
 use super::super::{Chosen, FamilyError, FileId, Opened, SolveRequest, Solved};
 
 /// Packages that come for every architecture.
@@ -56,14 +57,7 @@ fn solve_one(
     let mut pins = BTreeMap::new();
     let mut tags = BTreeMap::new();
     for (name, wanted) in &request.pins {
-        let position = opened
-            .iter()
-            .position(|opened| opened.repository.name == *wanted)
-            .ok_or_else(|| {
-                FamilyError::Recipe(format!(
-                    "package `{name}` is pinned to `{wanted}`, which is no repository"
-                ))
-            })?;
+        let position = pinned(opened, name, wanted)?;
         pins.insert(name.clone(), position);
         if let Some(tag) = &opened[position].repository.tag {
             tags.insert(name.as_str(), tag.clone());

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
-use url::Url;
-
 use crate::fetch::{FetchError, Fetcher, Known, Sought};
-use crate::recipe::{AlpineKey, KeySource, MirrorUrl, Recipe, suggest};
+use crate::recipe::{AlpineKey, KeySource, Recipe};
 
+use super::super::repositories::{check_pins, mirrors as chosen, public};
 use super::super::{FamilyError, KeyAddress, Mirrors, PackageSource, Repository, SourceKey};
 use super::table;
 
@@ -52,7 +51,7 @@ pub(super) fn repositories(
 ) -> Result<Vec<Repository>, FamilyError> {
     let alpine = table(recipe)?;
     let branch = alpine.branch.as_str();
-    let bases = chosen(&alpine.mirrors, &mirrors.alpine);
+    let bases = chosen(&alpine.mirrors, &mirrors.alpine, MIRROR);
     let own_keys = match &alpine.keys {
         Some(keys) => keys.clone(),
         None => distribution_keys()?,
@@ -83,16 +82,7 @@ pub(super) fn repositories(
         repository.tag = further.tagged.then(|| name.to_owned());
         repositories.push(repository);
     }
-    for (package, wanted) in &recipe.pins {
-        let names = || repositories.iter().map(|known| known.name.as_str());
-        if !names().any(|name| name == wanted.as_str()) {
-            return Err(FamilyError::Recipe(format!(
-                "[packages.pin] `{package}` names repository `{wanted}`, which the recipe does not have (it has {}){}",
-                names().collect::<Vec<_>>().join(", "),
-                suggest::hint(wanted.as_str(), names()),
-            )));
-        }
-    }
+    check_pins(recipe, &repositories)?;
     Ok(repositories)
 }
 
@@ -133,15 +123,6 @@ fn repository(
         archived: false,
         check_valid_until: true,
     }
-}
-
-/// The recipe's mirrors, else the configured ones, else the default.
-fn chosen(own: &[MirrorUrl], configured: &[MirrorUrl]) -> Vec<String> {
-    let chosen = if own.is_empty() { configured } else { own };
-    if chosen.is_empty() {
-        return vec![MIRROR.to_owned()];
-    }
-    chosen.iter().map(ToString::to_string).collect()
 }
 
 fn distribution_keys() -> Result<Vec<AlpineKey>, FamilyError> {
@@ -249,13 +230,4 @@ pub(super) fn of_image(
         });
     }
     Ok(sources)
-}
-
-/// The address as it may stand in an image: normalised, and without a user's name or password.
-fn public(mirror: &str) -> Result<String, FamilyError> {
-    let refused = || FamilyError::Recipe(format!("mirror `{mirror}` is not an address of a host"));
-    let mut url = Url::parse(mirror).map_err(|_| refused())?;
-    url.set_username("").map_err(|()| refused())?;
-    url.set_password(None).map_err(|()| refused())?;
-    Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::fetch::{DOCUMENT_LIMIT, FetchError, Validity, Wanted};
 use crate::platform::Architecture;
 
+use super::super::repositories::record_seen;
 use super::super::{FamilyError, OpenContext, Opened, Repository};
 use super::local;
 
@@ -64,17 +65,7 @@ pub(super) fn open(
         let indexes = &mut opened[needed.repository].indexes;
         indexes.entry(needed.architecture).or_default().push(bytes);
     }
-    // Only a state that was whole and good counts as seen.
-    for opened in opened
-        .iter()
-        .filter(|opened| opened.repository.directory.is_none())
-    {
-        context
-            .fetcher
-            .cache()
-            .record_seen(&opened.repository.identity(), opened.date)
-            .map_err(FetchError::from)?;
-    }
+    record_seen(&opened, context)?;
     Ok(opened)
 }
 

@@ -1,9 +1,8 @@
 //! The repositories that apt inside the image uses: the recipe's own, without this machine's mirrors.
 
-use url::Url;
-
 use crate::recipe::{Distribution, MirrorUrl, Recipe, Trust};
 
+use super::super::repositories::public;
 use super::super::{FamilyError, Mirrors, PackageSource, Repository};
 use super::sources;
 
@@ -79,30 +78,4 @@ fn is_own(repository: &Repository) -> bool {
 
 fn is_remote(mirror: &MirrorUrl) -> bool {
     mirror.as_str().starts_with("http://") || mirror.as_str().starts_with("https://")
-}
-
-/// The address as it may stand in an image: normalised, and without a user's name or password.
-fn public(mirror: &str) -> Result<String, FamilyError> {
-    let refused = || FamilyError::Recipe(format!("mirror `{mirror}` is not an address of a host"));
-    let mut url = Url::parse(mirror).map_err(|_| refused())?;
-    url.set_username("").map_err(|()| refused())?;
-    url.set_password(None).map_err(|()| refused())?;
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::public;
-
-    #[test]
-    fn credentials_stay_out_of_the_image() {
-        assert_eq!(
-            public("https://user:secret@mirror.example.com/debian").expect("an address"),
-            "https://mirror.example.com/debian"
-        );
-        assert_eq!(
-            public("http://m/a b\nc").expect("an address"),
-            "http://m/a%20bc"
-        );
-    }
 }

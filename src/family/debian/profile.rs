@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::recipe::{EnginePackage, InitKind, PathPattern, Profile, Recipe, Userland};
+use crate::recipe::{EnginePackage, PathPattern, Profile, Recipe, Userland};
 
 use super::super::ProfilePackages;
 use super::userland;
@@ -60,12 +60,8 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
         include_paths: patterns(userland::USUAL_INCLUDE),
         ..ProfilePackages::default()
     };
-    let init = match recipe.init {
-        InitKind::Tini => "tini",
-        InitKind::DumbInit => "dumb-init",
-        InitKind::Catatonit => "catatonit",
-    };
-    packages.engine.push(init.to_owned());
+    // Packages are called as their programs are.
+    packages.engine.push(recipe.init.word().to_owned());
     match recipe.userland {
         Userland::Standard => {
             packages.base.extend(owned(userland::STANDARD));

@@ -10,6 +10,7 @@ use crate::deb::relation;
 use crate::deb::version::Version;
 use crate::platform::Architecture;
 
+use super::super::repositories::pinned;
 use super::super::{Chosen, FamilyError, FileId, Opened, SolveRequest, Solved};
 
 /// Solves each of `requests` over the indexes of `opened`, which are read once.
@@ -96,14 +97,7 @@ fn solve_one(
     }
     let mut pins = BTreeMap::new();
     for (name, wanted) in &request.pins {
-        let id = opened
-            .iter()
-            .position(|opened| opened.repository.name == *wanted)
-            .ok_or_else(|| {
-                FamilyError::Recipe(format!(
-                    "package `{name}` is pinned to `{wanted}`, which is no repository"
-                ))
-            })?;
+        let id = pinned(opened, name, wanted)?;
         pins.insert(
             name.clone(),
             Pin {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::deb::keys::{ArchivePart, archive_keys, default_fingerprints};
-use crate::recipe::{Debian, MirrorUrl, Pin, Recipe, Trust, suggest};
+use crate::recipe::{Debian, Pin, Recipe, Trust};
 
+use super::super::repositories::{check_pins, mirrors as chosen};
 use super::super::{FamilyError, Mirrors, Repository};
 use super::local;
 
@@ -74,7 +75,7 @@ pub(super) fn repositories(
         repositories.push(Repository {
             name: format!("debian/{name}"),
             kind: "deb",
-            mirrors: addresses(own, configured, default),
+            mirrors: chosen(own, configured, default),
             directory: None,
             snapshots: Some(hosts.snapshots.to_owned()),
             suite: name,
@@ -116,16 +117,7 @@ pub(super) fn repositories(
         unused("local", local.name.as_str(), &repositories)?;
         repositories.push(local::repository(local)?);
     }
-    for (package, wanted) in &recipe.pins {
-        let names = || repositories.iter().map(|known| known.name.as_str());
-        if !names().any(|name| name == wanted.as_str()) {
-            return Err(FamilyError::Recipe(format!(
-                "[packages.pin] `{package}` names repository `{wanted}`, which the recipe does not have (it has {}){}",
-                names().collect::<Vec<_>>().join(", "),
-                suggest::hint(wanted.as_str(), names()),
-            )));
-        }
-    }
+    check_pins(recipe, &repositories)?;
     Ok(repositories)
 }
 
@@ -137,15 +129,6 @@ fn unused(table: &str, name: &str, known: &[Repository]) -> Result<(), FamilyErr
         )));
     }
     Ok(())
-}
-
-/// The recipe's mirrors, else the configured ones, else the default.
-fn addresses(own: &[MirrorUrl], configured: &[MirrorUrl], default: &str) -> Vec<String> {
-    let chosen = if own.is_empty() { configured } else { own };
-    if chosen.is_empty() {
-        return vec![default.to_owned()];
-    }
-    chosen.iter().map(ToString::to_string).collect()
 }
 
 type Certificates = (Vec<(String, Vec<u8>)>, Vec<String>);

@@ -294,10 +294,13 @@ fn apk_in_the_image_finds_nothing_amiss_and_installs_more() {
     fs::create_dir_all(&keys).expect("made");
     fs::copy(recipe.with_file_name(KEY), keys.join(KEY)).expect("a key");
     let asked = fs::read_to_string(root.join("etc/apk/world")).expect("a world");
-    let mut words = vec!["--root", "/empty", "--arch", "x86_64"];
+    let empty = ["--root", "/empty", "--arch", "x86_64"];
+    let made = apk(&[&empty[..], &["add", "--initdb"]].concat());
+    assert!(made.status.success(), "{}", said(&made));
+    let mut words = empty.to_vec();
     words.extend(repository);
     words.extend(["--repository", "/srv/mirror/v3.23/community"]);
-    words.extend(["add", "--initdb", "--simulate"]);
+    words.extend(["add", "--simulate"]);
     words.extend(asked.lines());
     let chosen = apk(&words);
     assert!(chosen.status.success(), "{}", said(&chosen));
