@@ -145,10 +145,10 @@ pub fn image_holds(
 }
 
 /// The checks measure times, and a run's leftovers are looked for by label: each engine is one test's
-/// at a time, and so are virtual machines.
+/// at a time. Emulated machines want the processors for themselves: a daemon in one gives up where
+/// it has to wait for them.
 static DOCKER: RwLock<()> = RwLock::new(());
 static PODMAN: Mutex<()> = Mutex::new(());
-static MACHINES: Mutex<()> = Mutex::new(());
 
 /// The only test on docker.
 pub fn in_turn(test: impl FnOnce()) {
@@ -165,12 +165,6 @@ pub fn in_turn_on_podman(test: impl FnOnce()) {
 /// The only test on either engine.
 pub fn in_turn_on_both(test: impl FnOnce()) {
     in_turn(|| in_turn_on_podman(test));
-}
-
-/// The only test with virtual machines.
-pub fn in_turn_of_machines(test: impl FnOnce()) {
-    let _turn = MACHINES.lock().unwrap_or_else(PoisonError::into_inner);
-    test();
 }
 
 /// Beside others of its kind, which all keep to containers and networks of their own.

@@ -11,7 +11,7 @@ hooks_list() {
   for hook in "$dind_root$1"/*; do
     [ -f "$hook" ] || continue
     case ${hook##*/} in
-      *~ | *.bak | *.dpkg-* | *.md | README) continue ;;
+      *~ | *.bak | *.dpkg-* | *.apk-new | *.md | README) continue ;;
     esac
     if [ -x "$hook" ] || [ "$hook" != "${hook%.sh}" ]; then
       hooks="$hooks$hook
