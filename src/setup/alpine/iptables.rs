@@ -49,8 +49,16 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
             Some((base, rest)) => format!("{base}-{backend}-{rest}"),
             None => format!("{name}-{backend}"),
         };
-        if let Some(path) = find(&own) {
-            setup.link(&format!("{LOCAL}/{name}"), &format!("/{path}"))?;
+        match find(&own) {
+            Some(path) => setup.link(&format!("{LOCAL}/{name}"), &format!("/{path}"))?,
+            // The daemon would start with the other one, whose rules nobody asked for.
+            None if name == NAMES[0] && setup.has("docker-engine") => {
+                let message = format!(
+                    "the image has no {own}; [iptables] `backend` asks for it: add the package `{own}`, or choose another backend"
+                );
+                return Err(setup.input("iptables", message));
+            }
+            None => {}
         }
     }
     Ok(())

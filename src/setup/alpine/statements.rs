@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
 /// The lists of shells that people may have.
 const SHELLS: &str = "etc/shells";
 /// The scripts that run when a package is installed, in their order.
-const SCRIPTS: [&str; 2] = [".pre-install", ".post-install"];
+const SCRIPTS: [&str; 3] = [".pre-install", ".post-install", ".trigger"];
 /// Where the programs are, for scripts that say so.
 const PREFIXES: [&str; 4] = ["/bin/busybox ", "busybox ", "/usr/sbin/", "/sbin/"];
 

@@ -36,21 +36,34 @@ fn package(name: &str, scripts: &[(&str, &str)]) -> Package {
     }
 }
 
-/// Applies every rule and writes the database.
-fn apply(tree: &mut Tree, packages: &[Package], iptables: IptablesBackend) {
-    let filters = PathFilters::default();
-    let mut setup = Setup {
+fn set_up<'a>(
+    tree: &'a mut Tree,
+    packages: &'a [Package],
+    iptables: IptablesBackend,
+    filters: &'a PathFilters,
+) -> Setup<'a> {
+    Setup {
         tree,
         conventions: &ALPINE,
         packages,
         architecture: Architecture::Amd64,
         epoch: Epoch::from_seconds(86_400 * 3).expect("in range"),
         sources: &[],
-        world: &["b@edge".to_owned()],
+        world: &[],
         tags: BTreeMap::new(),
         iptables,
-        filters: &filters,
+        filters,
         rule: "",
+    }
+}
+
+/// Applies every rule and writes the database.
+fn apply(tree: &mut Tree, packages: &[Package], iptables: IptablesBackend) {
+    let filters = PathFilters::default();
+    let world = ["b@edge".to_owned()];
+    let mut setup = Setup {
+        world: &world,
+        ..set_up(tree, packages, iptables, &filters)
     };
     super::super::apply(&mut setup).expect("applied");
     super::write_database(&mut setup).expect("written");
@@ -186,6 +199,24 @@ fn the_chosen_iptables_stands_before_the_packages_own() {
         let link = target(&tree, "usr/local/sbin/iptables");
         assert_eq!(link.as_deref(), name, "{backend}");
     }
+}
+
+#[test]
+fn a_daemon_without_the_iptables_that_was_asked_for_is_not_built() {
+    let mut tree = Tree::new(0);
+    let plain = Kind::Symlink("xtables-nft-multi".to_owned());
+    set(&mut tree, "sbin/xtables-nft-multi", Kind::File("x".into()));
+    set(&mut tree, "sbin/iptables", plain);
+    let packages = [package("docker-engine", &[])];
+    let filters = PathFilters::default();
+    let mut setup = set_up(&mut tree, &packages, IptablesBackend::Legacy, &filters);
+    let error = super::super::apply(&mut setup)
+        .expect_err("no legacy")
+        .to_string();
+    assert!(
+        error.contains("add the package `iptables-legacy`"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -146,20 +146,17 @@ fn a_payload_that_its_control_files_do_not_know_is_refused() {
 #[test]
 fn a_file_that_is_not_the_package_of_the_index_is_refused() {
     let room = Room::new();
-    let mut repository = room.repository();
     let signers: &Signers<'_> = &[(&room.key, Algorithm::Sha256)];
+    let mut repository = room.repository();
     repository.publish(&[room.one()], signers);
-    // Of the same size, with another description.
-    let other = ApkPackage {
-        description: "Made for a test".to_owned(),
-        ..room.one()
-    };
-    let members = other.members();
-    fs::write(room.file("one-1.0-r0.apk"), members.signed(signers)).expect("written");
+    let record = repository.records()[0].clone();
+    let (_, rest) = record.split_once('\n').expect("an identity");
+    let other = "Q1tduNGDYV/KwvztK0sMium7UfSj0=";
+    repository.write_text(format!("C:{other}\n{rest}\n"), signers);
     let said = room.lock().failed(4);
-    assert!(
-        said.contains("it is not the package of the index") || said.contains("wrong size"),
-        "{said}"
+    says(
+        &said,
+        &["one 1.0-r0", "it is not the package of the index", other],
     );
 }
 
