@@ -226,6 +226,7 @@ fn container(
         entrypoint: runtime.entrypoint.clone(),
         cmd: runtime.command.clone(),
         volumes: runtime.volumes.iter().cloned().collect(),
+        stop_signal: runtime.stop_signal.to_owned(),
         labels,
         healthcheck: recipe
             .health

@@ -345,6 +345,10 @@ fn assemble(
             }
         }
     }
+    let links = guest::runtime(recipe).links;
+    for (path, target) in &links {
+        setup.link(path, target)?;
+    }
     // Without a profile the packages are installed as they are; what the recipe adds is judged below
     // like that of any image.
     let unprivileged = match recipe.profile {

@@ -264,6 +264,9 @@ pub struct ProfilePackages {
     /// Roots of the `engine` layer that are installed where the distribution has them; a name may
     /// be followed by the versions that count, `docker-compose (>= 2)`.
     pub optional: Vec<String>,
+    /// Further packages, which are no roots: what the layers below do not need is the `extra` layer,
+    /// so that images with the same daemon share those.
+    pub extra: Vec<String>,
     /// The package whose version is the engine's.
     pub engine_package: String,
     /// Packages left out although others depend on them, with the reasons.

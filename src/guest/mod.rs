@@ -5,6 +5,7 @@
 
 mod content;
 mod label;
+mod machine;
 mod place;
 mod profile;
 mod sources;

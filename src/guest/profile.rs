@@ -6,12 +6,24 @@ use crate::recipe::{InitKind, ListenTcp, Profile, Recipe, StorageDriver};
 use crate::tree::{Tree, TreePath};
 
 use super::label::{Contract, Engine, Port, Privileges};
+use super::machine;
 
 /// The engine's data directories.
 const DATA: [&str; 2] = ["/var/lib/docker", "/var/lib/containerd"];
 /// What the guest and the engine write beside their data: certificates, sockets and state, scratch
 /// files, logs.
 const WRITABLE: [&str; 4] = ["/certs", "/run", "/tmp", "/var/log"];
+
+/// Where daemon and client keep certificates, each whoever it runs as.
+const CERTIFICATES: [(&str, u32); 2] = [("certs", 0o1777), ("certs/client", 0o1777)];
+
+/// The data directories, with the modes that engines give them.
+const DATA_MODES: [(&str, u32); 2] = [("var/lib/docker", 0o710), ("var/lib/containerd", 0o711)];
+/// Where teams put steps of their own.
+const STEPS: [(&str, u32); 2] = [("etc/dind/pre.d", 0o755), ("etc/dind/ready.d", 0o755)];
+
+/// What a client writes without being told to.
+const SCRATCH: &str = "/tmp";
 
 /// The run-time part of an image configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,13 +44,17 @@ pub struct Runtime {
     pub directories: Vec<(&'static str, u32)>,
     /// The parts of `images/` that are placed.
     pub parts: Vec<&'static str>,
+    /// Symbolic links, by their paths, and where they lead.
+    pub links: Vec<(String, &'static str)>,
+    /// The signal that asks the first process to end; the engine's own where it is empty.
+    pub stop_signal: &'static str,
 }
 
 /// The runtime of a recipe's profile; without a profile a plain shell.
 pub fn runtime(recipe: &Recipe) -> Runtime {
     let path = recipe.hardening.path.to_string();
     let mut environment = BTreeMap::from([("PATH".to_owned(), path)]);
-    let Some(Profile::Dind) = recipe.profile else {
+    let Some(profile) = recipe.profile else {
         environment.extend(recipe.env.clone());
         return Runtime {
             command: vec!["/bin/sh".to_owned()],
@@ -46,37 +62,76 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
             ..Runtime::default()
         };
     };
-    let certificates = match recipe.listen.tcp {
-        ListenTcp::Tls | ListenTcp::Off => "/certs",
-        ListenTcp::Plain => "",
+    match profile {
+        // As systemd and programs that look for it expect.
+        Profile::Vmlc => environment.insert("container".to_owned(), "docker".to_owned()),
+        Profile::Dind | Profile::Cli => {
+            let certificates = match recipe.listen.tcp {
+                ListenTcp::Tls | ListenTcp::Off => "/certs",
+                ListenTcp::Plain => "",
+            };
+            environment.insert("DOCKER_TLS_CERTDIR".to_owned(), certificates.to_owned())
+        }
     };
-    environment.insert("DOCKER_TLS_CERTDIR".to_owned(), certificates.to_owned());
     environment.extend(recipe.env.clone());
+    let entered_by = |program: &'static str| {
+        let words = init(recipe.init).iter().chain([&program]);
+        words.map(|word| (*word).to_owned()).collect()
+    };
+    match profile {
+        Profile::Vmlc => machine(recipe, environment),
+        Profile::Dind => dind(recipe, entered_by("dockerd-entrypoint.sh"), environment),
+        Profile::Cli => Runtime {
+            entrypoint: entered_by("docker-entrypoint.sh"),
+            command: vec!["sh".to_owned()],
+            environment,
+            directories: CERTIFICATES.to_vec(),
+            parts: vec!["common"],
+            ..Runtime::default()
+        },
+    }
+}
+
+fn dind(
+    recipe: &Recipe,
+    entrypoint: Vec<String>,
+    environment: BTreeMap<String, String>,
+) -> Runtime {
     let volumes = if recipe.volume {
         DATA.map(str::to_owned).to_vec()
     } else {
         Vec::new()
     };
     Runtime {
-        entrypoint: init(recipe.init)
-            .iter()
-            .chain(&["dockerd-entrypoint.sh"])
-            .map(|word| (*word).to_owned())
-            .collect(),
+        entrypoint,
         command: Vec::new(),
         environment,
         ports: recipe.listen.exposed().into_iter().collect(),
         volumes,
         health: ["CMD", "dindctl", "health"].map(str::to_owned).to_vec(),
-        directories: vec![
-            ("certs", 0o1777),
-            ("certs/client", 0o1777),
-            ("var/lib/docker", 0o710),
-            ("var/lib/containerd", 0o711),
-            ("etc/dind/pre.d", 0o755),
-            ("etc/dind/ready.d", 0o755),
-        ],
+        directories: [&CERTIFICATES[..], &DATA_MODES, &STEPS].concat(),
         parts: vec!["common", "dind"],
+        ..Runtime::default()
+    }
+}
+
+/// systemd takes this for `halt` (systemd(1), SIGNALS).
+const HALT: &str = "SIGRTMIN+3";
+
+/// What sshd listens on.
+const SSH: u16 = 22;
+
+fn machine(recipe: &Recipe, environment: BTreeMap<String, String>) -> Runtime {
+    let masked = machine::MASKED.iter();
+    let masked = masked.map(|unit| (format!("etc/systemd/system/{unit}"), "/dev/null"));
+    Runtime {
+        entrypoint: vec!["vmlc-entrypoint.sh".to_owned()],
+        ports: vec![SSH],
+        directories: STEPS.iter().chain(&DATA_MODES).copied().collect(),
+        parts: vec!["common", "dind", "vmlc"],
+        links: masked.collect(),
+        stop_signal: HALT,
+        ..dind(recipe, Vec::new(), environment)
     }
 }
 
@@ -88,11 +143,16 @@ fn init(kind: InitKind) -> &'static [&'static str] {
         InitKind::Tini => &["tini", "-s", "-g", "--"],
         InitKind::DumbInit => &["dumb-init", "--"],
         InitKind::Catatonit => &["catatonit", "-g", "--"],
+        // The entry point becomes it.
+        InitKind::Systemd => &[],
     }
 }
 
 /// The directories that are written at run time and are no volumes.
-fn writable(recipe: &Recipe) -> Vec<String> {
+fn writable(recipe: &Recipe, profile: Profile) -> Vec<String> {
+    if !profile.has_daemon() {
+        return vec![SCRATCH.to_owned()];
+    }
     let data = DATA.iter().filter(|_| !recipe.volume);
     WRITABLE
         .iter()
@@ -119,24 +179,30 @@ pub fn contract(
         distribution: recipe.distribution.to_string(),
         init: recipe.init.word().to_owned(),
         iptables: recipe.iptables.word().to_owned(),
-        storage: rungs(recipe),
+        storage: match profile.has_daemon() {
+            true => rungs(recipe),
+            false => Vec::new(),
+        },
         ports: runtime
             .ports
             .iter()
             .map(|&port| Port {
                 port,
-                purpose: match recipe.listen.tcp {
-                    ListenTcp::Plain => "docker",
-                    ListenTcp::Tls | ListenTcp::Off => "docker-tls",
+                purpose: match (profile, recipe.listen.tcp) {
+                    (Profile::Vmlc, _) => "ssh",
+                    (_, ListenTcp::Plain) => "docker",
+                    (_, ListenTcp::Tls | ListenTcp::Off) => "docker-tls",
                 }
                 .to_owned(),
             })
             .collect(),
         volumes: runtime.volumes.clone(),
         stop_timeout: recipe.run.stop_timeout,
-        privileges: Privileges { privileged: true },
+        privileges: Privileges {
+            privileged: profile.has_daemon(),
+        },
         read_only: recipe.hardening.read_only,
-        writable: writable(recipe),
+        writable: writable(recipe, profile),
         plugins: plugins.to_vec(),
         client_key_mode: recipe.tls.client_key_mode().to_owned(),
     })

@@ -207,6 +207,8 @@ fn complete(
             "there is nothing to install; name a `profile` or packages in [packages] `include`",
         ));
     }
+    let init = raw.init.kind.unwrap_or(InitKind::Tini);
+    check::first_process(raw.profile, init, &distribution).map_err(|message| whole(&message))?;
     check::drops(&raw.packages.drop, &include).map_err(|message| whole(&message))?;
     if let Some(label) = raw
         .labels
@@ -232,6 +234,11 @@ fn complete(
     let network = raw.network.finish().map_err(|message| whole(&message))?;
     let daemon = check::with_network(raw.engine.daemon, network.daemon_keys())
         .map_err(|message| whole(&message))?;
+    let mut smoke = raw.smoke.finish().map_err(|message| whole(&message))?;
+    let iptables = raw.iptables.backend.unwrap_or(IptablesBackend::Legacy);
+    if raw.profile.is_some_and(|profile| !profile.has_daemon()) {
+        smoke.without_daemon(iptables);
+    }
     let name = path.file_stem().map_or_else(
         || "image".to_owned(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -262,8 +269,8 @@ fn complete(
             .collect(),
         pins: raw.packages.pin.unwrap_or_default(),
         acknowledged: raw.packages.acknowledge_scripts,
-        init: raw.init.kind.unwrap_or(InitKind::Tini),
-        iptables: raw.iptables.backend.unwrap_or(IptablesBackend::Legacy),
+        init,
+        iptables,
         storage: raw.storage.finish().map_err(|message| whole(&message))?,
         engine_package,
         daemon,
@@ -273,7 +280,7 @@ fn complete(
         network,
         health: raw.health.finish(),
         hardening: raw.hardening.finish().map_err(|message| whole(&message))?,
-        smoke: raw.smoke.finish().map_err(|message| whole(&message))?,
+        smoke,
         env: raw.env,
         labels: raw.labels,
         content,

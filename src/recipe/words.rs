@@ -18,7 +18,7 @@ macro_rules! vocabulary {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word as recipes write it.
-            pub fn word(self) -> &'static str {
+            pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
         }
@@ -63,6 +63,22 @@ vocabulary! {
     Profile, "a profile" {
         /// A Docker daemon in a container, a drop-in for `docker:dind`.
         Dind = "dind",
+        /// Docker's client with its plugins, a drop-in for `docker:cli`: the work container beside
+        /// a daemon.
+        Cli = "cli",
+        /// A container that is like a machine: systemd, journal, SSH, and a Docker daemon started by
+        /// its socket.
+        Vmlc = "vmlc",
+    }
+}
+
+impl Profile {
+    /// Whether a daemon of its own runs in the container.
+    pub fn has_daemon(self) -> bool {
+        match self {
+            Self::Dind | Self::Vmlc => true,
+            Self::Cli => false,
+        }
     }
 }
 
@@ -85,6 +101,8 @@ vocabulary! {
         DumbInit = "dumb-init",
         /// `catatonit`.
         Catatonit = "catatonit",
+        /// systemd, of the profile `vmlc` alone.
+        Systemd = "systemd",
     }
 }
 

@@ -88,6 +88,7 @@ pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
                 .base
                 .into_iter()
                 .chain(added.engine)
+                .chain(added.extra)
                 .map(|name| (name, None)),
         );
         optional.extend(added.optional);

@@ -108,6 +108,16 @@ pub enum SmokeError {
         /// The name.
         image: String,
     },
+    /// Only a client is proven beside a daemon.
+    #[error(
+        "{image} has a daemon of its own; --daemon {daemon} is for images of the profile `cli`, leave it out"
+    )]
+    NoClient {
+        /// The image to prove.
+        image: String,
+        /// The daemon's image.
+        daemon: String,
+    },
     /// The matrix is empty.
     #[error("no cell is left of the matrix: [smoke] `exclude` removes every one")]
     NoCells,

@@ -90,6 +90,8 @@ pub struct Options {
     pub artifacts: Option<PathBuf>,
     /// The image before this one, whose data directory is to be taken over.
     pub upgrade_from: Option<Subject>,
+    /// The image of a daemon, beside which one of the client is proven.
+    pub daemon: Option<Subject>,
 }
 
 /// Which containers are left for a look when their cell has ended.
@@ -114,6 +116,7 @@ impl Default for Options {
             keep: Keep::default(),
             artifacts: None,
             upgrade_from: None,
+            daemon: None,
         }
     }
 }

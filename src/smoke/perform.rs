@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::bench::Bench;
-use super::checks::{CHECKS, Check, UPGRADE};
+use super::checks::{BESIDE, CHECKS, Check, UPGRADE};
 use super::error::{CheckError, SmokeError};
 use super::evidence;
 use super::matrix::Cell;
@@ -90,7 +90,12 @@ fn is_asked_for(check: &Check, site: &Site<'_>, options: &Options) -> bool {
     let named = options.only.is_empty() || options.only.iter().any(|id| id == check.id);
     // Everything else builds on the first.
     let first = check.id == CHECKS[0].id;
-    (first || named) && (check.id != UPGRADE || site.previous.is_some())
+    let possible = match check.id {
+        UPGRADE => site.previous.is_some(),
+        BESIDE => site.daemon.is_some(),
+        _ => true,
+    };
+    (first || named) && possible
 }
 
 /// Does one check. Only an interruption ends the run.

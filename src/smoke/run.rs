@@ -9,7 +9,7 @@ use super::error::SmokeError;
 use super::matrix::{Cell, Choice, why_not};
 use super::report::{CellResult, HostFacts, SCHEMA, SmokeReport};
 use super::schedule::{self, Schedule};
-use super::site::{Place, Site};
+use super::site::{Beside, Place, Site};
 use super::{Options, Subject, perform};
 use crate::progress::{Reporter, Stage};
 use crate::recipe::IptablesBackend;
@@ -32,9 +32,13 @@ pub fn run(
         .into_iter()
         .map(|(engine, host)| engine::open(engine.word(), options.client.at(host)))
         .collect::<Result<Vec<_>, _>>()?;
+    let beside = Beside {
+        previous: options.upgrade_from.as_ref(),
+        daemon: options.daemon.as_ref(),
+    };
     let places = engines
         .iter()
-        .map(|engine| Place::of(engine.as_ref(), subject, options.upgrade_from.as_ref()))
+        .map(|engine| Place::of(engine.as_ref(), subject, beside))
         .collect::<Result<Vec<_>, _>>()?;
     let Some(first) = places.iter().find_map(|place| place.site.as_ref().ok()) else {
         let refusal = places.into_iter().find_map(|place| place.site.err());

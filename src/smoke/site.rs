@@ -18,13 +18,22 @@ use super::report::DigestOf;
 use super::session::Session;
 use crate::guest::{Contract, LABEL};
 use crate::process::Input;
-use crate::recipe::{IptablesBackend, SmokeHost};
+use crate::recipe::{IptablesBackend, Profile, SmokeHost};
 
 /// Bound on the container that shows whether an engine can run any; it does nothing.
 const PROBE: Duration = Duration::from_secs(60);
 
 /// How often it is looked at.
 const POLL: Duration = Duration::from_millis(200);
+
+/// The images beside the one that is proven.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'a> {
+    /// The image before it.
+    pub previous: Option<&'a Subject>,
+    /// A daemon for a client.
+    pub daemon: Option<&'a Subject>,
+}
 
 /// An engine of a run, and whether the image can be run on it.
 pub(super) struct Place<'a> {
@@ -48,6 +57,8 @@ pub(super) struct Site<'a> {
     pub local: bool,
     /// The image before it, where an upgrade is to be proven.
     pub previous: Option<String>,
+    /// A daemon's image, and what it promises, where a client is to be proven beside one.
+    pub daemon: Option<(String, Contract)>,
     /// Whether a container of a cell was kept.
     pub kept: AtomicBool,
     /// The nested image made out of it.
@@ -62,7 +73,7 @@ impl<'a> Place<'a> {
     pub(super) fn of(
         engine: &'a dyn Engine,
         subject: &Subject,
-        previous: Option<&Subject>,
+        beside: Beside<'_>,
     ) -> Result<Self, SmokeError> {
         let unable = |info, error: SmokeError| {
             if error.is_interrupt() {
@@ -84,7 +95,7 @@ impl<'a> Place<'a> {
         {
             return unable(Some(info), SmokeError::Unable { reason });
         }
-        let mut site = match Site::bring(engine, info.clone(), subject, previous) {
+        let mut site = match Site::bring(engine, info.clone(), subject, beside) {
             Err(error @ SmokeError::Engine(EngineError::Lab(_))) => {
                 return unable(Some(info), error);
             }
@@ -120,7 +131,7 @@ impl<'a> Site<'a> {
         engine: &'a dyn Engine,
         info: EngineInfo,
         subject: &Subject,
-        previous: Option<&Subject>,
+        beside: Beside<'_>,
     ) -> Result<Self, SmokeError> {
         let mut images = Session::new(engine);
         let reference = have(engine, subject, &mut images)?;
@@ -129,7 +140,7 @@ impl<'a> Site<'a> {
             _ => look_up(engine, &reference)?,
         };
         // An engine that has no store proves no upgrade: its containers share no volume.
-        let previous = previous.filter(|_| engine.capabilities().images);
+        let previous = beside.previous.filter(|_| engine.capabilities().images);
         let previous = previous.map(|previous| have(engine, previous, &mut images));
         let previous = previous.transpose()?;
         if previous.is_some() && look_up(engine, &reference)?.id != image.id {
@@ -142,6 +153,20 @@ impl<'a> Site<'a> {
                 profile: contract.profile,
             });
         }
+        let daemon = beside.daemon.map(|daemon| {
+            let reference = have(engine, daemon, &mut images)?;
+            let contract = self::contract(&reference, &look_up(engine, &reference)?)?;
+            Ok((reference, contract))
+        });
+        let daemon = daemon.transpose().and_then(|daemon| match daemon {
+            Some((image, _)) if contract.profile != Profile::Cli.word() => {
+                Err(SmokeError::NoClient {
+                    image: reference.clone(),
+                    daemon: image,
+                })
+            }
+            daemon => Ok(daemon),
+        })?;
         let needs = Needs::of(&contract, image.architecture.clone(), false);
         // A machine knows what it is when it runs.
         let info = match engine.host() {
@@ -157,6 +182,7 @@ impl<'a> Site<'a> {
             needs,
             local: false,
             previous,
+            daemon,
             kept: AtomicBool::new(false),
             nested: NestedImage::default(),
             images,

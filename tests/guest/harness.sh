@@ -9,6 +9,7 @@ work=$2
 here=${0%/*}
 common=$here/../../images/common/rootfs
 dind=$here/../../images/dind/rootfs
+vmlc=$here/../../images/vmlc/rootfs
 sentence=''
 
 it() {
@@ -52,6 +53,8 @@ load() {
   for name; do
     if [ -e "$dind/usr/lib/dind/$name.sh" ]; then
       . "$dind/usr/lib/dind/$name.sh"
+    elif [ -e "$vmlc/usr/lib/dind/$name.sh" ]; then
+      . "$vmlc/usr/lib/dind/$name.sh"
     else
       . "$common/usr/lib/dind/$name.sh"
     fi

@@ -24,7 +24,7 @@ it "a dead child is not alive, although nobody waited for it"
 sh -c 'exit 3' &
 dockerd_pid=$!
 sleep 0.2
-no dockerd_alive
+no process_alive "$dockerd_pid"
 it "its status is still found"
 dockerd_reap
 equals "$dockerd_status" 3

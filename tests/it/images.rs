@@ -16,14 +16,23 @@ pub const REPOSITORY: &str = "localhost/dindimg-test/docker";
 /// The committed lock is not used: mirrors drop superseded versions, and a test has to work months
 /// after the lock was made.
 pub fn built_image(image: &str) -> PathBuf {
+    let (suite, variant) = image.split_once('-').unwrap_or((image, "default"));
+    built_recipe(suite, variant)
+}
+
+/// The same of any shipped recipe, `vmlc-trixie`, and a variant of it or `default`.
+pub fn built_recipe(name: &str, variant: &str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(image) {
+    let image = match variant {
+        "default" => name.to_owned(),
+        variant => format!("{name}-{variant}"),
+    };
+    if let Some(path) = built.get(&image) {
         return path.clone();
     }
     let archive = kept("images").join(format!("{image}.tar"));
-    let (suite, variant) = image.split_once('-').unwrap_or((image, "default"));
-    let lock = kept("locks").join(format!("{suite}.lock"));
+    let lock = kept("locks").join(format!("{name}.lock"));
     let platform = format!(
         "linux/{}",
         if cfg!(target_arch = "aarch64") {
@@ -34,7 +43,7 @@ pub fn built_image(image: &str) -> PathBuf {
     );
     dindimg(&[
         "build".as_ref(),
-        recipe(suite).as_os_str(),
+        recipe(name).as_os_str(),
         "--update".as_ref(),
         // The mirror's copy of testing lives a week at most.
         "--allow-expired".as_ref(),
@@ -50,7 +59,7 @@ pub fn built_image(image: &str) -> PathBuf {
         format!("docker-archive:{}", archive.display()).as_ref(),
     ])
     .good();
-    built.insert(image.to_owned(), archive.clone());
+    built.insert(image, archive.clone());
     archive
 }
 

@@ -28,6 +28,7 @@ mod input;
 mod keys;
 mod peers;
 mod product;
+mod profiles;
 mod push;
 mod push_faults;
 mod readers;

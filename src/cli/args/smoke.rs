@@ -77,6 +77,10 @@ pub(in crate::cli) struct Smoke {
     /// reference, is taken over
     #[arg(long, value_name = "IMAGE")]
     pub upgrade_from: Option<String>,
+    /// Prove as well that an image of the profile `cli` works beside the daemon of this image, a
+    /// docker-archive (FILE.tar) or a reference
+    #[arg(long, value_name = "IMAGE")]
+    pub daemon: Option<String>,
     /// Cells that run at once on one host [default: as many as its processors and memory carry]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,

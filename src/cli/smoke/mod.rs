@@ -25,6 +25,8 @@ use subject::Wanted;
 
 /// The check that needs another image.
 const UPGRADE: &str = "upgrade";
+/// The check that needs a daemon's image.
+const BESIDE: &str = "client-daemon";
 
 /// Some cells did not pass, or none did.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,11 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
     if arguments.upgrade_from.is_none() && arguments.check.iter().any(|check| check == UPGRADE) {
         bail!(Misuse(format!(
             "--check {UPGRADE} wants --upgrade-from IMAGE, the image before this one"
+        )));
+    }
+    if arguments.daemon.is_none() && arguments.check.iter().any(|check| check == BESIDE) {
+        bail!(Misuse(format!(
+            "--check {BESIDE} wants --daemon IMAGE, an image of the profile `dind`"
         )));
     }
     let named = arguments.subject.as_deref().unwrap_or_default();
@@ -81,6 +88,7 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
         },
         artifacts: Some(arguments.artifacts.clone()),
         upgrade_from: arguments.upgrade_from.as_deref().map(subject::ready),
+        daemon: arguments.daemon.as_deref().map(subject::ready),
     };
     let report = smoke::run(&subject, &choice, &options, session.reporter.as_ref())?;
     deliver(&report, &arguments.report, common, output)?;

@@ -4,6 +4,14 @@ use crate::recipe::{PathPattern, Profile, Recipe, Userland};
 
 use super::super::ProfilePackages;
 
+/// A shell with its tools, and what TLS needs.
+const CLI_BASE: &[&str] = &[
+    "alpine-baselayout",
+    "alpine-keys",
+    "busybox",
+    "ca-certificates-bundle",
+    "musl",
+];
 /// What the daemon, its tools and the guest runtime need. Busybox is the shell and most tools;
 /// `mount`, `procps-ng` and `util-linux-misc` have what busybox's do not: `mount -a -T`, `ps -A`.
 const BASE: &[&str] = &[
@@ -45,29 +53,37 @@ const STANDARD: &[&str] = &[
     "tar",
     "tzdata",
 ];
-const ENGINE: &[&str] = &[
+/// The first has the engine's version.
+const DAEMON: &[&str] = &[
+    "docker-engine",
     "containerd",
     "docker-cli",
-    "docker-engine",
     "iptables",
     "runc",
 ];
-/// What only some branches have: until 3.18 `iptables` was legacy itself, and `ip6tables` a package
-/// of its own; `/bin/sh` became a package in 3.17.
-const OPTIONAL: &[&str] = &["busybox-binsh", "ip6tables", "iptables-legacy"];
-/// Plugins of the client that people expect of a base image.
-const STANDARD_OPTIONAL: &[&str] = &["docker-cli-buildx", "docker-cli-compose"];
+/// The first has the engine's version.
+const CLIENT: &[&str] = &["docker-cli"];
+/// What only some branches have: `/bin/sh` became a package in 3.17.
+const OPTIONAL: &[&str] = &["busybox-binsh"];
+/// Until 3.18 `iptables` was legacy itself, and `ip6tables` a package of its own.
+const DAEMON_OPTIONAL: &[&str] = &["ip6tables", "iptables-legacy"];
+/// Plugins of the client that people expect of a base image, and what an image of the client is for.
+const PLUGINS: &[&str] = &["docker-cli-buildx", "docker-cli-compose"];
 /// Never of use in a container image.
 const EXCLUDE: &[&str] = &["/etc/init.d/*", "/etc/conf.d/*"];
 
 /// The packages of `profile`.
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
-    let Profile::Dind = profile;
+    let (base, engine, optional) = match profile {
+        // There is no systemd: a recipe that asks for it is refused when it is loaded.
+        Profile::Dind | Profile::Vmlc => (BASE, DAEMON, DAEMON_OPTIONAL),
+        Profile::Cli => (CLI_BASE, CLIENT, PLUGINS),
+    };
     let mut packages = ProfilePackages {
-        base: owned(BASE),
-        engine: owned(ENGINE),
-        optional: owned(OPTIONAL),
-        engine_package: recipe.engine_package.word().to_owned(),
+        base: owned(base),
+        engine: owned(engine),
+        optional: owned(&[optional, OPTIONAL].concat()),
+        engine_package: engine[0].to_owned(),
         ..ProfilePackages::default()
     };
     // Packages are called as their programs are.
@@ -75,7 +91,7 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     match recipe.userland {
         Userland::Standard => {
             packages.base.extend(owned(STANDARD));
-            packages.optional.extend(owned(STANDARD_OPTIONAL));
+            packages.optional.extend(owned(PLUGINS));
         }
         Userland::Slim => {
             packages.exclude_paths = EXCLUDE

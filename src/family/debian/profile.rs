@@ -2,11 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use crate::recipe::{EnginePackage, PathPattern, Profile, Recipe, Userland};
+use crate::recipe::{EnginePackage, InitKind, PathPattern, Profile, Recipe, Userland};
 
 use super::super::ProfilePackages;
 use super::userland;
 
+/// A shell with its tools, and what TLS needs.
+const CLI_BASE: &[&str] = &[
+    "base-files",
+    "base-passwd",
+    "libc6",
+    "dash",
+    "coreutils",
+    "sed",
+    "grep",
+    "openssl",
+    "ca-certificates",
+    "netbase",
+];
 /// What the daemon, its tools and the guest runtime need, and nothing else. Boot-tested by
 /// removing packages one at a time.
 const DIND_BASE: &[&str] = &[
@@ -32,13 +45,26 @@ const DIND_BASE: &[&str] = &[
     "netbase",
     "jq",
 ];
+/// What makes a machine of it: kicbase's set, without what a container has no use for.
+const MACHINE: &[&str] = &[
+    "containerd",
+    "dbus",
+    "libpam-modules",
+    "libpam-runtime",
+    "libpam-systemd",
+    "login",
+    "openssh-server",
+    "passwd",
+    "systemd",
+    "systemd-sysv",
+];
 const DIND_ENGINE: &[&str] = &["iptables", "arptables", "ebtables"];
 /// bookworm's init-system-helpers would otherwise pull in usrmerge and with it perl.
-const DIND_OPTIONAL: &[&str] = &["usr-is-merged"];
+const OPTIONAL: &[&str] = &["usr-is-merged"];
 
-/// The packages that bring an engine: those that must be there, the first of which has its version,
+/// The packages that bring a daemon: those that must be there, the first of which has its version,
 /// and those that only some suites have.
-fn engine_packages(package: EnginePackage) -> (&'static [&'static str], &'static [&'static str]) {
+fn daemon_packages(package: EnginePackage) -> (&'static [&'static str], &'static [&'static str]) {
     match package {
         // trixie and later split the client off. The word of another distribution is refused when
         // the recipe is loaded.
@@ -47,21 +73,47 @@ fn engine_packages(package: EnginePackage) -> (&'static [&'static str], &'static
     }
 }
 
+/// The same of the client alone, whose plugins are what an image of it is for.
+fn client_packages(package: EnginePackage) -> (&'static [&'static str], &'static [&'static str]) {
+    match package {
+        EnginePackage::DockerIo | EnginePackage::DockerEngine => {
+            (&["docker-cli"], userland::STANDARD_OPTIONAL)
+        }
+        EnginePackage::DockerCe => (
+            &[
+                "docker-ce-cli",
+                "docker-buildx-plugin",
+                "docker-compose-plugin",
+            ],
+            &[],
+        ),
+    }
+}
+
 /// The packages of `profile`.
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
-    let Profile::Dind = profile;
-    let (needed, optional) = engine_packages(recipe.engine_package);
+    let (base, (needed, optional), tools) = match profile {
+        Profile::Dind | Profile::Vmlc => (
+            DIND_BASE,
+            daemon_packages(recipe.engine_package),
+            DIND_ENGINE,
+        ),
+        Profile::Cli => (CLI_BASE, client_packages(recipe.engine_package), &[][..]),
+    };
     let mut packages = ProfilePackages {
-        base: owned(DIND_BASE),
-        engine: owned(&[needed, DIND_ENGINE].concat()),
-        optional: owned(&[optional, DIND_OPTIONAL].concat()),
-        engine_package: recipe.engine_package.word().to_owned(),
+        base: owned(base),
+        engine: owned(&[needed, tools].concat()),
+        optional: owned(&[optional, OPTIONAL].concat()),
+        engine_package: needed[0].to_owned(),
         exclude_paths: patterns(&[userland::NEVER, userland::USUAL_EXCLUDE].concat()),
         include_paths: patterns(userland::USUAL_INCLUDE),
         ..ProfilePackages::default()
     };
-    // Packages are called as their programs are.
-    packages.engine.push(recipe.init.word().to_owned());
+    match recipe.init {
+        InitKind::Systemd => packages.extra = machine(recipe.engine_package),
+        // Packages are called as their programs are.
+        init => packages.engine.push(init.word().to_owned()),
+    }
     match recipe.userland {
         Userland::Standard => {
             packages.base.extend(owned(userland::STANDARD));
@@ -76,7 +128,7 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
             packages.drop = userland::SLIM_DROPS
                 .iter()
                 .chain(userland::SLIM_RUN_TIME_DROPS)
-                .filter(|(name, _)| !wanted(name))
+                .filter(|(name, _)| !wanted(name) && !packages.extra.iter().any(|own| own == name))
                 .map(|(name, reason)| ((*name).to_owned(), (*reason).to_owned()))
                 .collect();
             packages
@@ -92,6 +144,15 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
             .extend(extras.into_iter().filter(|one| !known.contains(one)));
     }
     packages
+}
+
+/// The packages of a machine. Docker's own come with a containerd of theirs.
+fn machine(engine: EnginePackage) -> Vec<String> {
+    let own = engine == EnginePackage::DockerCe;
+    let packages = MACHINE
+        .iter()
+        .filter(|name| !(own && **name == "containerd"));
+    packages.map(|name| (*name).to_owned()).collect()
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

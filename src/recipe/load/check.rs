@@ -4,9 +4,32 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::super::model::Distribution;
 use super::super::settings::SearchPath;
 use super::super::values::PackageName;
-use super::super::words::ListenTcp;
+use super::super::words::{InitKind, ListenTcp, Profile};
+
+/// systemd is what a machine starts with, and nothing else; only Debian has it.
+pub(super) fn first_process(
+    profile: Option<Profile>,
+    init: InitKind,
+    distribution: &Distribution,
+) -> Result<(), String> {
+    match (profile, init, distribution) {
+        (Some(Profile::Vmlc), _, Distribution::Alpine(_)) => Err(
+            "the profile `vmlc` is made of systemd, which Alpine does not have; use [debian]"
+                .to_owned(),
+        ),
+        (Some(Profile::Vmlc), InitKind::Systemd, _) => Ok(()),
+        (Some(Profile::Vmlc), other, _) => Err(format!(
+            "the profile `vmlc` starts with systemd, not {other}; say `kind = \"systemd\"` in [init]"
+        )),
+        (_, InitKind::Systemd, _) => {
+            Err("[init] `kind` is systemd, which only the profile `vmlc` starts with".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
 
 /// A package that is left out is named by its plain name, says why, and is not asked for as well.
 pub(super) fn drops(

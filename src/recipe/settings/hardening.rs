@@ -65,7 +65,7 @@ pub(in crate::recipe) struct RawHardening {
     #[schemars(extend(
         "default" = [
             "/usr/bin/fusermount3", "/usr/bin/newgidmap", "/usr/bin/newuidmap",
-            "/usr/bin/ssh-agent", "/usr/bin/sudo"
+            "/usr/bin/ssh-agent", "/usr/bin/sudo", "/usr/lib/dbus-1.0/dbus-daemon-launch-helper"
         ],
         "examples" = [["/usr/bin/su"]]
     ))]
@@ -203,12 +203,13 @@ pub struct Hardening {
 impl Hardening {
     /// The default of `setuid`: programs that are of no use without the bit, and that no image has
     /// unless it asks for them.
-    pub const SETUID: [&str; 5] = [
+    pub const SETUID: [&str; 6] = [
         "/usr/bin/fusermount3",
         "/usr/bin/newgidmap",
         "/usr/bin/newuidmap",
         "/usr/bin/ssh-agent",
         "/usr/bin/sudo",
+        "/usr/lib/dbus-1.0/dbus-daemon-launch-helper",
     ];
 }
 

@@ -114,6 +114,16 @@ pub struct Smoke {
     pub exclude: Vec<PartialCell>,
 }
 
+impl Smoke {
+    /// Leaves of every axis but the engine's one value: those are ways to run a daemon.
+    pub(in crate::recipe) fn without_daemon(&mut self, iptables: IptablesBackend) {
+        self.cgroup.truncate(1);
+        self.storage = Some(vec![SmokeStorage::Volume]);
+        self.iptables = Some(vec![iptables]);
+        self.mode = vec![SmokeMode::Command];
+    }
+}
+
 impl RawSmoke {
     pub(in crate::recipe) fn finish(self) -> Result<Smoke, String> {
         let exclude = self.exclude.unwrap_or_default();

@@ -11,6 +11,15 @@ pub(super) const RULE: Rule = Rule {
     apply,
 };
 
+/// A user that a script adds with adduser(8): its package, name and home, and whether it has a group
+/// of its own.
+const ADDED: [(&str, &str, &str, bool); 4] = [
+    // base-passwd has it since bookworm.
+    ("apt", "_apt", "/nonexistent", false),
+    ("dbus", "messagebus", "/nonexistent", true),
+    ("dbus-system-bus-common", "messagebus", "/nonexistent", true),
+    ("openssh-server", "sshd", "/run/sshd", false),
+];
 /// The user of dockerd(8) `--userns-remap=default`.
 const REMAPPED: &str = "dockremap";
 /// First of its subordinate ids and their number, as in docker:dind.
@@ -28,17 +37,22 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     let mut accounts = Accounts::parse(&passwd, &group).map_err(|line| {
         setup.input("usr/share/base-passwd", format!("unreadable line `{line}`"))
     })?;
-    // base-passwd has the user since bookworm; before, apt's script adds it.
-    if setup.has("apt") && accounts.uid("_apt").is_none() {
-        let uid = accounts.free_uid();
-        accounts.ensure_user(User {
-            name: "_apt".to_owned(),
-            uid,
-            gid: NOBODY,
-            gecos: String::new(),
-            home: "/nonexistent".to_owned(),
-            shell: "/usr/sbin/nologin".to_owned(),
-        });
+    for (package, name, home, own_group) in ADDED {
+        if adds_user(setup, package) && accounts.uid(name).is_none() {
+            let uid = accounts.free_uid();
+            let gid = match own_group {
+                true => accounts.ensure_group(name, None),
+                false => NOBODY,
+            };
+            accounts.ensure_user(User {
+                name: name.to_owned(),
+                uid,
+                gid,
+                gecos: String::new(),
+                home: home.to_owned(),
+                shell: "/usr/sbin/nologin".to_owned(),
+            });
+        }
     }
     let distribution_users = accounts.users.len();
     for (path, text) in sysusers_files(setup)? {
@@ -55,6 +69,17 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         add_remapped(setup, &mut accounts)?;
     }
     passwd_files::write(setup, &accounts, distribution_users)
+}
+
+/// Whether the script of a package calls adduser. From trixie on most prefer systemd-sysusers where
+/// that is there.
+fn adds_user(setup: &Setup<'_>, package: &str) -> bool {
+    let package = setup.package(package);
+    let Some(script) = package.and_then(|package| package.control.text("postinst")) else {
+        return false;
+    };
+    let calls = |program| script.lines().any(|line| line.contains(program));
+    calls("adduser ") && !(calls("systemd-sysusers ") && setup.has("systemd"))
 }
 
 /// The user that root of nested containers is outside of them with `--userns-remap=default`. The

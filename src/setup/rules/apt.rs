@@ -67,7 +67,9 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     for (path, text) in SETTINGS {
         setup.write_new(path, 0o644, *text)?;
     }
-    setup.write_new("usr/sbin/policy-rc.d", 0o755, POLICY)?;
+    if !setup.has("systemd-sysv") {
+        setup.write_new("usr/sbin/policy-rc.d", 0o755, POLICY)?;
+    }
     let shipped = KEYRINGS
         .iter()
         .find(|path| setup.exists(path))

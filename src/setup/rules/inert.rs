@@ -63,6 +63,10 @@ const INERT: &[(&str, &str)] = &[
     ("perl", "removes an alternative of older versions"),
     ("perl-base", "protects against a broken upgrade"),
     (
+        "systemd-sysv",
+        "updates a boot loader, repairs links of an upgrade to the merged /usr",
+    ),
+    (
         "util-linux-extra",
         "removes a configuration file of older versions",
     ),

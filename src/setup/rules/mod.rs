@@ -8,22 +8,29 @@ mod alternatives;
 mod apt;
 mod base_files;
 mod ca_certificates;
+mod dbus;
 mod debconf;
 mod debianutils;
 mod diversions;
+mod fuse;
+mod glib;
 mod inert;
 mod init_scripts;
 mod ld_cache;
+mod libwrap;
 mod machine_id;
 mod name_service;
 mod network_files;
 mod openssh_client;
+mod openssh_server;
 mod openssl;
 mod pam;
 mod passwd_files;
 mod timezone;
+mod tmpfiles;
 mod units;
 mod usr_merge;
+mod wtmpdb;
 
 pub use usr_merge::merge as usr_merge;
 
@@ -47,6 +54,12 @@ pub const RULES: &[Rule] = &[
     accounts::RULE,
     adduser::RULE,
     openssh_client::RULE,
+    openssh_server::RULE,
+    dbus::RULE,
+    fuse::RULE,
+    libwrap::RULE,
+    glib::RULE,
+    wtmpdb::RULE,
     name_service::RULE,
     network_files::RULE,
     debianutils::RULE,
@@ -55,6 +68,7 @@ pub const RULES: &[Rule] = &[
     ca_certificates::RULE,
     timezone::RULE,
     machine_id::RULE,
+    tmpfiles::RULE,
     units::RULE,
     init_scripts::RULE,
     alternatives::RULE,

@@ -67,7 +67,7 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
 }
 
 /// The id of a group of the image; none without account files.
-fn gid(setup: &Setup<'_>, name: &str) -> Result<Option<u32>, SetupError> {
+pub(super) fn gid(setup: &Setup<'_>, name: &str) -> Result<Option<u32>, SetupError> {
     let groups = setup.text("etc/group")?.unwrap_or_default();
     Ok(groups.lines().find_map(|line| {
         let mut fields = line.split(':');

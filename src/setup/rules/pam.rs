@@ -8,7 +8,12 @@ use super::Rule;
 pub(super) const RULE: Rule = Rule {
     name: "pam",
     replaces: "libpam-runtime.postinst (pam-auth-update), libpam-modules.postinst (empty files)",
-    covers: &["libpam-runtime", "libpam-modules", "libpam-modules-bin"],
+    covers: &[
+        "libpam-runtime",
+        "libpam-modules",
+        "libpam-modules-bin",
+        "libpam-systemd",
+    ],
     apply,
 };
 
@@ -55,7 +60,8 @@ pub(super) fn profiles(setup: &Setup<'_>) -> Result<Vec<Profile>, SetupError> {
         let name = path.rsplit('/').next().unwrap_or_default();
         profiles.push(parse(name, &setup.text(&path)?.unwrap_or_default()));
     }
-    profiles.sort_by(|a, b| b.priority.cmp(&a.priority).then(a.name.cmp(&b.name)));
+    // Among equals the last name is first (pam-auth-update, `@sorted`).
+    profiles.sort_by(|a, b| b.priority.cmp(&a.priority).then(b.name.cmp(&a.name)));
     Ok(profiles)
 }
 

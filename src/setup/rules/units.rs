@@ -1,12 +1,12 @@
 //! Enablement links of systemd units, and the state deb-systemd-helper keeps of them.
 
 use super::super::context::{Setup, SetupError};
-use super::super::units::{enabled_by, installs};
+use super::super::units::{enabled_by, enabled_by_systemctl, installs, kept_by, template_of};
 use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
     name: "units",
-    replaces: "deb-systemd-helper enable calls of debhelper",
+    replaces: "deb-systemd-helper enable calls of debhelper, systemctl enable calls of systemd.postinst",
     covers: &[],
     apply,
 };
@@ -42,7 +42,10 @@ const MANAGERS: &[Manager] = &[
 ];
 
 fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
-    if !setup.has("init-system-helpers") {
+    enable_of_systemd(setup)?;
+    // The one remembers what it enabled, the other acts on it.
+    let remembers = setup.has("init-system-helpers");
+    if !remembers && !setup.has("systemd-sysv") {
         return Ok(());
     }
     for manager in MANAGERS {
@@ -53,30 +56,87 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
             .flat_map(|script| enabled_by(script, manager.user))
             .collect();
         for unit in enabled {
-            enable(setup, manager, &unit)?;
+            let links = links(setup, manager, &unit)?;
+            for link in &links {
+                let at = format!("{}/{link}", manager.enabled);
+                setup.link(&at, &format!("{}/{unit}", manager.named))?;
+                if remembers {
+                    setup.write(&format!("{}/{link}", manager.state), 0o644, "")?;
+                }
+            }
+            if remembers {
+                remember(setup, manager, &unit, &links)?;
+            }
+        }
+    }
+    // What is not enabled is remembered with the links that it would have.
+    let scripts = setup.packages.iter().filter(|_| remembers);
+    let kept: Vec<String> = scripts
+        .filter_map(|package| package.control.text("postinst"))
+        .flat_map(kept_by)
+        .collect();
+    for unit in kept {
+        let links = links(setup, &MANAGERS[0], &unit)?;
+        remember(setup, &MANAGERS[0], &unit, &links)?;
+    }
+    Ok(())
+}
+
+/// systemctl(1) makes the links and remembers nothing.
+fn enable_of_systemd(setup: &mut Setup<'_>) -> Result<(), SetupError> {
+    let script = setup
+        .package("systemd")
+        .and_then(|package| package.control.text("postinst"));
+    let units = script.map(enabled_by_systemctl).unwrap_or_default();
+    let manager = &MANAGERS[0];
+    for unit in units {
+        let template = template_of(&unit);
+        let Some(text) = text(setup, manager, &template)? else {
+            continue;
+        };
+        for link in installs(&template, &text) {
+            let target = format!("{}/{template}", manager.named);
+            setup.link(&format!("{}/{link}", manager.enabled), &target)?;
         }
     }
     Ok(())
 }
 
-fn enable(setup: &mut Setup<'_>, manager: &Manager, unit: &str) -> Result<(), SetupError> {
-    let shipped = manager
+/// The text of a unit that is shipped.
+fn text(setup: &Setup<'_>, manager: &Manager, unit: &str) -> Result<Option<String>, SetupError> {
+    let paths = manager
         .shipped
         .iter()
-        .map(|directory| format!("{directory}/{unit}"))
-        .find(|path| setup.exists(path));
-    let Some(path) = shipped else { return Ok(()) };
-    let text = setup.text(&path)?.unwrap_or_default();
-    let mut also = String::new();
-    for link in installs(unit, &text) {
-        let at = format!("{}/{link}", manager.enabled);
-        setup.link(&at, &format!("{}/{unit}", manager.named))?;
-        setup.write(&format!("{}/{link}", manager.state), 0o644, "")?;
-        also.push_str(&format!("/{at}\n"));
+        .map(|directory| format!("{directory}/{unit}"));
+    match paths.into_iter().find(|path| setup.exists(path)) {
+        Some(path) => setup.text(&path),
+        None => Ok(None),
     }
-    if also.is_empty() {
+}
+
+/// The links of a unit below the directory of those that are enabled; none where it is not shipped.
+fn links(setup: &Setup<'_>, manager: &Manager, unit: &str) -> Result<Vec<String>, SetupError> {
+    let text = text(setup, manager, unit)?;
+    Ok(text.map_or_else(Vec::new, |text| installs(unit, &text)))
+}
+
+/// What deb-systemd-helper keeps of a unit (`UNIT.dsh-also`).
+fn remember(
+    setup: &mut Setup<'_>,
+    manager: &Manager,
+    unit: &str,
+    links: &[String],
+) -> Result<(), SetupError> {
+    if links.is_empty() {
         return Ok(());
     }
-    let remembered = format!("{}/{unit}.dsh-also", manager.state);
-    setup.write(&remembered, 0o644, also.as_str())
+    let lines = links
+        .iter()
+        .map(|link| format!("/{}/{link}\n", manager.enabled));
+    let text: String = lines.collect();
+    setup.write(
+        &format!("{}/{unit}.dsh-also", manager.state),
+        0o644,
+        text.as_str(),
+    )
 }

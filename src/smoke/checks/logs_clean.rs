@@ -1,7 +1,7 @@
 //! The container's log shows no crash, and its report is complete.
 
 use super::super::bench::Bench;
-use super::{Check, Ruling, has_daemon, held, rule, violated};
+use super::{Check, Ruling, has_daemon, held, is_daemon, rule, violated};
 use crate::recipe::SmokeMode;
 
 pub(super) const CHECK: Check = Check {
@@ -30,7 +30,10 @@ const DAEMON_LOG: &str = "/var/log/dind/dockerd.log";
 fn run(bench: &Bench<'_>) -> Ruling {
     // A log there is, whether the daemon still runs or not; a report only while it runs.
     let mut log = bench.engine.logs(&bench.main.name)?;
-    if bench.cell.mode == SmokeMode::Command && bench.daemon().is_ok() {
+    if bench.cell.mode == SmokeMode::Command
+        && is_daemon(bench.contract, bench.cell)
+        && bench.daemon().is_ok()
+    {
         let dockerd = bench.inside(&["cat", DAEMON_LOG])?;
         if !dockerd.status.success() {
             return violated(format!(

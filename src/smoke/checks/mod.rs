@@ -3,6 +3,8 @@
 mod ca;
 mod cgroup;
 mod clean_up;
+mod client;
+mod client_daemon;
 mod compose;
 mod dns;
 mod engine_info;
@@ -14,6 +16,7 @@ mod isolation;
 mod kill;
 mod limits;
 mod logs_clean;
+mod machine;
 mod nested_run;
 mod nested_use;
 mod network;
@@ -22,6 +25,7 @@ mod ready;
 mod refusal;
 mod registry;
 mod second_daemon;
+mod ssh;
 mod stop;
 mod storage;
 mod tls;
@@ -35,7 +39,7 @@ use super::engine::Feature;
 use super::error::CheckError;
 use super::matrix::Cell;
 use crate::guest::Contract;
-use crate::recipe::SmokeStorage;
+use crate::recipe::{Profile, SmokeStorage};
 
 /// A rule that held, and what was seen.
 pub(super) struct Held {
@@ -72,9 +76,10 @@ pub(super) struct Check {
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
-pub(super) const CHECKS: [Check; 27] = [
+pub(super) const CHECKS: [Check; 31] = [
     ready::CHECK,
     refusal::CHECK,
+    machine::CHECK,
     engine_info::CHECK,
     group::CHECK,
     ca::CHECK,
@@ -94,12 +99,15 @@ pub(super) const CHECKS: [Check; 27] = [
     limits::CHECK,
     exit_code::CHECK,
     second_daemon::CHECK,
+    ssh::CHECK,
     stop::CHECK,
     logs_clean::CHECK,
     kill::CHECK,
     upgrade::CHECK,
     clean_up::CHECK,
     host_unchanged::CHECK,
+    client::CHECK,
+    client_daemon::CHECK,
 ];
 
 /// The exit code of what SIGKILL ended: 128 and its number.
@@ -108,9 +116,33 @@ const KILLED: i32 = 137;
 /// The check that needs an image beside the one that is proven.
 pub(super) const UPGRADE: &str = upgrade::CHECK.id;
 
+/// The check that needs a daemon's image beside the one that is proven.
+pub(super) const BESIDE: &str = client_daemon::CHECK.id;
+
+/// The word of the profile without a daemon.
+const CLIENT: &str = Profile::Cli.word();
+
+/// Images of the client alone.
+pub(super) fn is_client(contract: &Contract, _: &Cell) -> bool {
+    contract.profile == CLIENT
+}
+
 /// Profiles with a Docker daemon inside.
 fn has_daemon(contract: &Contract, cell: &Cell) -> bool {
-    contract.profile == "dind" && cell.storage != SmokeStorage::VirtiofsRefused
+    let daemon = [Profile::Dind, Profile::Vmlc].map(Profile::word);
+    daemon.contains(&contract.profile.as_str())
+        && !contract.engine.version.is_empty()
+        && cell.storage != SmokeStorage::VirtiofsRefused
+}
+
+/// Those whose container is the daemon, and ends with it.
+fn is_daemon(contract: &Contract, cell: &Cell) -> bool {
+    has_daemon(contract, cell) && contract.profile == Profile::Dind.word()
+}
+
+/// Machines, with a daemon or without.
+fn is_machine(contract: &Contract, _: &Cell) -> bool {
+    contract.profile == Profile::Vmlc.word()
 }
 
 /// The same, in cells where no daemon can start.

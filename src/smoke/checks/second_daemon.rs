@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::bench::Bench;
 use super::super::engine::Feature;
-use super::{Check, Ruling, has_daemon, held, violated};
+use super::{Check, Ruling, held, is_daemon, violated};
 use crate::recipe::SmokeStorage;
 
 pub(super) const CHECK: Check = Check {
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     hint: "the lock on the data directory was not taken: another entry point than the image's, or a file system without locks; two daemons on one directory destroy it",
     limit: 120,
     needs: &[Feature::Volumes],
-    applies: |contract, cell| has_daemon(contract, cell) && cell.storage == SmokeStorage::Volume,
+    applies: |contract, cell| is_daemon(contract, cell) && cell.storage == SmokeStorage::Volume,
     run,
 };
 

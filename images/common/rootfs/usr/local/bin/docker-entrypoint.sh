@@ -14,6 +14,10 @@ fi
 case $1 in
   -*) set -- docker "$@" ;;
   docker) ;;
+  dockerd)
+    command -v dockerd >/dev/null 2>&1 ||
+      die "this image has the client and no daemon: run an image of the profile dind beside it, and this one with its /certs/client"
+    ;;
   *) if docker help "$1" >/dev/null 2>&1; then set -- docker "$@"; fi ;;
 esac
 client_environment

@@ -80,6 +80,11 @@ cgroup_scan() {
 # cgroup_prepare: what was scanned made fit. Leaves the argument for --cgroup-parent in $cgroup_parent, or empty.
 cgroup_prepare() {
   cgroup_parent=''
+  if [ -r "$cfg_run_dir/machine/cgroup-parent" ]; then
+    # systemd divides the groups, and the entry point has prepared and reported them: see machine.sh.
+    read -r cgroup_parent <"$cfg_run_dir/machine/cgroup-parent" || :
+    return 0
+  fi
   if [ -n "$cgroup_v2_mounted" ]; then
     cgroup_v2_prepare
   elif [ -n "$cgroup_v1_mounts" ]; then
@@ -109,15 +114,7 @@ cgroup_view() {
 # --- version 2 ---
 
 cgroup_v2_prepare() {
-  case $cgroup_v2_root in
-    /..*)
-      # The mount shows groups above this namespace (-v /sys/fs/cgroup:/sys/fs/cgroup): put our own view on top.
-      cgroup_private_mounts
-      cgroup_view cgroup2 rw /sys/fs/cgroup
-      report_tried cgroup mounted-view "belonged to a namespace above; mounted again"
-      cgroup_v2_root=/
-      ;;
-  esac
+  cgroup_v2_view
   cgroup_v2_locate
   case $cgroup_choice in
     v2-root)
@@ -127,12 +124,29 @@ cgroup_v2_prepare() {
     lost) die "own control group $cgroup_v2_path is not below /sys/fs/cgroup (its root is $cgroup_v2_root)" ;;
   esac
   cgroup_v2_delegate "$dind_root$cgroup_dir"
+  cgroup_v2_oom
+  report_decision cgroup "$cgroup_choice" "$cgroup_reason; controllers: ${cgroup_enabled:-none available}"
+}
+
+# cgroup_v2_oom: with 1, as Kubernetes sets it, one nested container out of memory would take the daemon with it.
+cgroup_v2_oom() {
   if [ -e "$dind_root$cgroup_dir/memory.oom.group" ]; then
-    # With 1, as Kubernetes sets it, one nested container out of memory would take the daemon with it.
     { echo 0 >"$dind_root$cgroup_dir/memory.oom.group"; } 2>/dev/null ||
       report_tried cgroup memory.oom.group "could not be set to 0"
   fi
-  report_decision cgroup "$cgroup_choice" "$cgroup_reason; controllers: ${cgroup_enabled:-none available}"
+}
+
+# cgroup_v2_view: a mount that shows groups above this namespace (-v /sys/fs/cgroup:/sys/fs/cgroup) gets one of our own
+# on top.
+cgroup_v2_view() {
+  case $cgroup_v2_root in
+    /..*)
+      cgroup_private_mounts
+      cgroup_view cgroup2 rw /sys/fs/cgroup
+      report_tried cgroup mounted-view "belonged to a namespace above; mounted again"
+      cgroup_v2_root=/
+      ;;
+  esac
 }
 
 # cgroup_v2_locate: own directory in $cgroup_dir, $cgroup_choice and what follows for dockerd.

@@ -101,15 +101,16 @@ dockerd_enforce() {
 # nested_kill: the first process of every nested container. Killing it, instead of stopping the container, leaves
 # restart policies as they were. The parent is checked, because the number may belong to another process by now.
 nested_kill() {
-  for file in "$exec_root"/containerd/daemon/io.containerd.runtime.v*/*/*/init.pid; do
-    pid=''
+  for file in "$exec_root"/containerd/daemon/io.containerd.runtime.v*/*/*/init.pid \
+    /run/containerd/io.containerd.runtime.v*/moby/*/init.pid; do
+    nested=''
     # The file has no line end, which read reports as a failure.
-    read -r pid 2>/dev/null <"$file"
-    if is_number "$pid" && read -r stat 2>/dev/null <"/proc/$pid/stat"; then
+    read -r nested 2>/dev/null <"$file"
+    if is_number "$nested" && read -r stat 2>/dev/null <"/proc/$nested/stat"; then
       stat=${stat##*) ? }
       read -r name 2>/dev/null <"/proc/${stat%% *}/comm" || continue
       case $name in
-        containerd-shim*) kill -KILL "$pid" 2>/dev/null ;;
+        containerd-shim*) kill -KILL "$nested" 2>/dev/null ;;
       esac
     fi
   done

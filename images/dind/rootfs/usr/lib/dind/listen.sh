@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # Where the daemon listens.
 
-listen_defaults='' listen_by='' listen_missing=''
+listen_defaults='' listen_by='' listen_missing='' listen_activated=''
 
 # listen_socket ARG...: the path of the unix socket in $socket, who names the listeners in $listen_by (arguments, file
 # or nobody), and whether a socket is missing among them in $listen_missing: it is added, because everything in this
@@ -52,6 +52,9 @@ listen_named() {
       socket=${socket:-/var/run/docker.sock}
       ;;
     unix://*) socket=${socket:-${1#unix://}} ;;
+    fd://*)
+      socket=${socket:-/var/run/docker.sock} listen_activated=1
+      ;;
   esac
 }
 
@@ -65,7 +68,8 @@ listen_keep() {
 
 # listen_clear: a socket that was left behind goes; one that was mounted belongs to somebody else.
 listen_clear() {
-  [ -e "$socket" ] || return 0
+  # systemd holds the other end of it, and has docker.socket's path.
+  [ -z "$listen_activated" ] && [ -e "$socket" ] || return 0
   rm -f "$socket" 2>/dev/null ||
     die "$socket is mounted from outside: to use that daemon run the command with DOCKER_HOST=unix://$socket"
 }

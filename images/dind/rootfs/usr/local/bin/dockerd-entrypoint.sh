@@ -6,13 +6,13 @@ set -u
 lib=${DIND_LIB:-/usr/lib/dind}
 # shellcheck source=images/common/rootfs/usr/lib/dind/log.sh
 . "$lib/log.sh"
-# shellcheck source=images/common/rootfs/usr/lib/dind/config.sh
+# shellcheck source=images/dind/rootfs/usr/lib/dind/config.sh
 . "$lib/config.sh"
-# shellcheck source=images/common/rootfs/usr/lib/dind/report.sh
+# shellcheck source=images/dind/rootfs/usr/lib/dind/report.sh
 . "$lib/report.sh"
 # shellcheck source=images/common/rootfs/usr/lib/dind/client.sh
 . "$lib/client.sh"
-# shellcheck source=images/common/rootfs/usr/lib/dind/init.sh
+# shellcheck source=images/dind/rootfs/usr/lib/dind/init.sh
 . "$lib/init.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/args.sh
 . "$lib/args.sh"

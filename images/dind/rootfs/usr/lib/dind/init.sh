@@ -9,6 +9,7 @@ init_present() {
   read -r init_comm <"$dind_root/proc/$PPID/comm" || return 1
   case $init_comm in
     tini | tini-static | docker-init | catatonit | dumb-init) ;;
+    systemd) return 0 ;;
     *) return 1 ;;
   esac
   # How the image's own entry point calls it; dash and ash leave out the bytes between the words.

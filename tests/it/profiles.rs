@@ -1,0 +1,254 @@
+//! Images that are no plain daemon: the client, and the container that is like a machine.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::engines::{self, Engine};
+use crate::images::{built_image, built_recipe};
+use crate::product::{dindimg, kept};
+use crate::smoke::{basic, in_turn, in_turn_on_podman, leftovers, rows_that_hold};
+
+#[test]
+fn a_client_runs_containers_of_the_daemon_beside_it_on_docker_and_podman() {
+    let client = built_recipe("cli-trixie", "default");
+    let daemon = built_image("trixie");
+    let holds = |private: &Engine| {
+        let rows = rows_that_hold(private, "cli-trixie", &client, Vec::new(), Some(&daemon));
+        let ids: Vec<&str> = rows
+            .iter()
+            .filter_map(|row| row.split(' ').next())
+            .collect();
+        assert_eq!(ids, ["client", "client-daemon"]);
+        assert!(rows[0].contains("plugins buildx, compose"), "{}", rows[0]);
+        assert_eq!(leftovers(private), "");
+    };
+    in_turn(|| holds(engines::docker()));
+    in_turn_on_podman(|| holds(engines::podman()));
+}
+
+#[test]
+fn a_client_has_no_daemon_and_says_so() {
+    let private = engines::docker();
+    let image = private.load(&built_recipe("cli-trixie", "default"));
+    let output = private
+        .command("docker")
+        .args(["run", "--rm", &image, "dockerd"])
+        .output()
+        .expect("docker runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no daemon"), "{said}");
+}
+
+/// Every check on docker, where the engine inside is the oldest that systemd starts; on podman the
+/// basic ones with the newest.
+#[test]
+fn a_machine_holds_every_check_on_docker() {
+    let archive = built_recipe("vmlc-bookworm", "default");
+    in_turn(|| {
+        let private = engines::docker();
+        let rows = rows_that_hold(private, "vmlc-bookworm", &archive, Vec::new(), None);
+        for id in ["machine", "ssh", "exit-code", "stop", "host-unchanged"] {
+            assert!(
+                rows.iter()
+                    .any(|row| row.starts_with(&format!("{id} | held"))),
+                "{id} is not among\n{}",
+                rows.join("\n")
+            );
+        }
+        assert_eq!(leftovers(private), "");
+    });
+}
+
+#[test]
+fn a_machine_holds_on_podman() {
+    let archive = built_recipe("vmlc-trixie", "slim");
+    in_turn_on_podman(|| {
+        let private = engines::podman();
+        let further = ["machine", "ssh"].map(str::to_owned);
+        // A machine has no TLS port.
+        let basic = basic().into_iter().filter(|id| id != "tls");
+        let only: Vec<String> = basic.chain(further).collect();
+        let expected = only.len();
+        let rows = rows_that_hold(private, "vmlc-trixie-slim", &archive, only, None);
+        assert_eq!(rows.len(), expected, "{}", rows.join("\n"));
+        assert_eq!(leftovers(private), "");
+    });
+}
+
+/// A container of a machine, removed when the value goes.
+struct Machine {
+    name: &'static str,
+    private: &'static Engine,
+}
+
+impl Machine {
+    fn start(image: &str, name: &'static str, arguments: &[&str]) -> Self {
+        let private = engines::docker();
+        let start = ["run", "--detach", "--privileged", "--name", name];
+        private.run(&[&start[..], arguments, &[image]].concat());
+        let machine = Self { name, private };
+        machine.said("timeout 60 sh -c 'until systemctl is-system-running | grep -q \"running\\|degraded\"; do sleep 0.2; done'");
+        machine
+    }
+
+    /// What a line of shell prints in it, which has to succeed.
+    fn said(&self, line: &str) -> String {
+        self.private.run(&["exec", self.name, "sh", "-c", line])
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.private.run(&["rm", "--force", "--volumes", self.name]);
+    }
+}
+
+/// The files of a package and of what it needs beyond a machine, fetched as builds do.
+fn packages(suite: &str, names: &[&str]) -> Vec<PathBuf> {
+    let directory = kept("machine");
+    let recipe = directory.join(format!("{suite}.toml"));
+    let list: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let text = format!(
+        "schema = 1\n[debian]\nsuite = \"{suite}\"\n[packages]\ninclude = [{}]\nacknowledge-scripts = \"all\"\n",
+        list.join(", ")
+    );
+    fs::write(&recipe, text).expect("recipe written");
+    let lock = directory.join(format!("{suite}.lock"));
+    dindimg(&[
+        "build".as_ref(),
+        recipe.as_os_str(),
+        "--update".as_ref(),
+        "--lock-file".as_ref(),
+        lock.as_os_str(),
+        "--output".as_ref(),
+        format!("oci:{}", directory.join("oci").display()).as_ref(),
+    ])
+    .good();
+    let lock = fs::read_to_string(&lock).expect("a lock");
+    let lock: toml::Table = lock.parse().expect("TOML");
+    let packages = lock["package"].as_array().expect("packages");
+    let wanted = packages
+        .iter()
+        .filter(|package| names.contains(&package["name"].as_str().expect("a name")));
+    let files = wanted.map(|package| {
+        let name = package["name"].as_str().expect("a name");
+        let digest = package["sha256"].as_str().expect("a digest");
+        let digest = digest.trim_start_matches("sha256:");
+        let blob = kept("cache").join(format!("v1/blobs/{}/{digest}", &digest[..2]));
+        let file = directory.join(format!("{name}.deb"));
+        fs::copy(&blob, &file).unwrap_or_else(|error| panic!("{}: {error}", blob.display()));
+        file
+    });
+    files.collect()
+}
+
+#[test]
+fn services_are_installed_and_started_in_a_machine() {
+    let files = packages(
+        "bookworm",
+        &["cron", "cron-daemon-common", "sensible-utils"],
+    );
+    let image = engines::docker().load(&built_recipe("vmlc-bookworm", "default"));
+    let machine = Machine::start(&image, "dindimg-test-service", &[]);
+    for file in &files {
+        let to = format!("{}:/srv/", machine.name);
+        machine
+            .private
+            .run(&["cp", file.to_str().expect("UTF-8"), &to]);
+    }
+    machine.said("DEBIAN_FRONTEND=noninteractive apt-get install -y /srv/*.deb");
+    // Installed by dpkg where systemd runs, it is started; and it is one that can be stopped.
+    assert_eq!(machine.said("systemctl is-active cron").trim(), "active");
+    machine.said("systemctl stop cron && systemctl start cron && systemctl is-enabled cron");
+    assert_eq!(machine.said("dpkg --audit; dpkg -V"), "");
+    assert_eq!(
+        machine.said("systemctl is-system-running").trim(),
+        "running"
+    );
+}
+
+#[test]
+fn a_machine_has_an_identity_a_proxy_and_its_settings_from_its_environment() {
+    let image = engines::docker().load(&built_recipe("vmlc-bookworm", "default"));
+    let id = "0123456789abcdef0123456789abcdef";
+    let machine = Machine::start(
+        &image,
+        "dindimg-test-environment",
+        &[
+            &format!("--env=DIND_MACHINE_ID={id}"),
+            r#"--env=HTTP_PROXY=http://u:p%20"\@proxy:3128"#,
+            "--env=DIND_STORAGE=fuse-overlayfs loop overlay2",
+            "--env=DIND_AUTHORIZED_KEYS=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA x",
+        ],
+    );
+    assert_eq!(machine.said("cat /etc/machine-id").trim(), id);
+    let environment = machine.said("systemctl show-environment");
+    assert!(!environment.contains("DIND_"), "{environment}");
+    let shown = machine.said("systemctl show --property=DefaultEnvironment; tr '\\0' '\\n' </proc/$(pidof dockerd)/environ");
+    assert!(
+        shown.contains(r#"HTTP_PROXY=http://u:p%20"\@proxy:3128"#),
+        "{shown}"
+    );
+    let storage = machine.said("dindctl ready --wait 30; dindctl report");
+    assert!(
+        storage.contains(r#"{"choice":"loop","result":"works"}"#),
+        "{storage}"
+    );
+    let keys = machine.said("sshd -T -C user=root | grep -i '^authorizedkeysfile\\|^passwordauthentication\\|^permitrootlogin\\|^kbdinteractive'");
+    assert!(keys.contains("/run/dind/machine/keys/%u"), "{keys}");
+    assert!(keys.contains("passwordauthentication no"), "{keys}");
+    assert!(keys.contains("without-password"), "{keys}");
+    assert!(
+        machine
+            .said("cat /run/dind/machine/keys/root")
+            .contains("AAAAC3"),
+        "the key is not there"
+    );
+    // Nobody's password opens anything.
+    assert_eq!(
+        machine.said("cut -d: -f2 /etc/shadow | grep -v '^[*!]\\**$' || :"),
+        ""
+    );
+}
+
+#[test]
+fn a_private_key_in_the_place_of_a_public_one_is_refused() {
+    let private = engines::docker();
+    let image = private.load(&built_recipe("vmlc-bookworm", "default"));
+    let output = private
+        .command("docker")
+        .args([
+            "run",
+            "--rm",
+            "--privileged",
+            "--env=DIND_AUTHORIZED_KEYS=-----BEGIN OPENSSH PRIVATE KEY-----",
+            &image,
+        ])
+        .output()
+        .expect("docker runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("a private key"), "{said}");
+}
+
+#[test]
+fn a_stop_ends_a_machine_whose_container_does_not_heed_it() {
+    let image = engines::docker().load(&built_recipe("vmlc-bookworm", "default"));
+    let machine = Machine::start(&image, "dindimg-test-stop", &[]);
+    let shell = machine.said("readlink -f /bin/sh").trim().to_owned();
+    // A nested image out of the machine's own shell.
+    machine.said(&format!(
+        "dindctl ready --wait 60 && cd / && tar -ch .{shell} $(ldd {shell} | grep -o '/[^ ]*' | sed 's/^/./') \
+         ./usr/bin/sleep | docker import - x && docker run -d --restart=unless-stopped --name nn x /usr/bin/sleep 1000"
+    ));
+    let started = Instant::now();
+    machine.private.run(&["stop", "--time=10", machine.name]);
+    let time = started.elapsed();
+    assert!(time < Duration::from_secs(9), "stopped after {time:?}");
+    machine.private.run(&["start", machine.name]);
+    machine.said("dindctl ready --wait 60");
+    let running = machine.said("sleep 1; docker ps --format '{{.Names}}'");
+    assert_eq!(running.trim(), "nn");
+}
