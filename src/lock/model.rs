@@ -46,7 +46,7 @@ pub struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Encoding {
-    /// Codec and level, `gzip:6`.
+    /// Codec and level, `gzip:5`.
     pub compression: String,
     /// Library, version and block size.
     pub encoder: String,

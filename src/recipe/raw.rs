@@ -132,8 +132,8 @@ pub(super) struct RawImage {
     /// `variant`.
     #[schemars(extend("default" = [], "examples" = [["{{engine.version}}-{{suite}}"]]))]
     pub tags: Option<Vec<String>>,
-    /// Layer compression, `gzip:6` or `zstd:3`.
-    #[schemars(extend("default" = "gzip:6", "examples" = ["zstd:3"]))]
+    /// Layer compression, `gzip:5` or `zstd:3`.
+    #[schemars(extend("default" = "gzip:5", "examples" = ["zstd:3"]))]
     pub compression: Option<CompressionText>,
     /// Whether the data directory is declared a volume.
     #[schemars(extend("default" = true))]

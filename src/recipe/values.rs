@@ -158,7 +158,7 @@ text_value! {
 }
 
 text_value! {
-    /// Codec and level of the layers, `gzip:6` or `zstd:3`.
+    /// Codec and level of the layers, `gzip:5` or `zstd:3`.
     CompressionText, |text| Ok(text.to_owned())
 }
 

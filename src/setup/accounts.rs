@@ -26,6 +26,33 @@ pub struct User {
     pub home: String,
     /// Login shell.
     pub shell: String,
+    /// What added it.
+    pub added: Added,
+}
+
+/// What adds an account, which shows in how shadow(5) and gshadow(5) say that nobody has its
+/// password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// base-passwd, and adduser(8) until bullseye.
+    Base,
+    /// adduser(8).
+    Adduser,
+    /// systemd-sysusers(8).
+    Sysusers,
+    /// The same, of a line that locks the account fully, `u!`.
+    SysusersLocked,
+}
+
+impl Added {
+    /// The password field.
+    fn password(self) -> &'static str {
+        match self {
+            Self::Base => "*",
+            Self::Adduser => "!",
+            Self::Sysusers | Self::SysusersLocked => "!*",
+        }
+    }
 }
 
 /// One line of `/etc/group`.
@@ -37,8 +64,8 @@ pub struct Group {
     pub gid: u32,
     /// Supplementary members.
     pub members: Vec<String>,
-    /// `*` for the distribution's fixed groups, `!` for added ones, as gshadow(5) records it.
-    pub lock: char,
+    /// What added it.
+    pub added: Added,
 }
 
 /// The account databases.
@@ -69,7 +96,7 @@ impl Accounts {
     }
 
     /// The group's id, which is `wanted`, or the first free system id, if it has to be added.
-    pub fn ensure_group(&mut self, name: &str, wanted: Option<u32>) -> u32 {
+    pub fn ensure_group(&mut self, name: &str, wanted: Option<u32>, added: Added) -> u32 {
         if let Some(gid) = self.gid(name) {
             return gid;
         }
@@ -79,7 +106,7 @@ impl Accounts {
             name: name.to_owned(),
             gid,
             members: Vec::new(),
-            lock: '!',
+            added,
         });
         gid
     }
@@ -124,18 +151,20 @@ impl Accounts {
             .collect()
     }
 
-    /// `/etc/shadow`: every password locked; `epoch` dates the last change. Users beyond
-    /// `locked_from` were added by a system user tool, which writes `!` and no ageing.
-    pub fn shadow(&self, epoch: Epoch, locked_from: usize) -> String {
+    /// `/etc/shadow`: every password locked; `epoch` dates the last change.
+    pub fn shadow(&self, epoch: Epoch) -> String {
         let day = epoch.seconds().div_euclid(DAY);
         self.users
             .iter()
-            .enumerate()
-            .map(|(position, user)| {
-                if position < locked_from {
-                    format!("{}:*:{day}:0:99999:7:::\n", user.name)
-                } else {
-                    format!("{}:!:{day}::::::\n", user.name)
+            .map(|user| {
+                let (name, password) = (&user.name, user.added.password());
+                match user.added {
+                    Added::Base => format!("{name}:{password}:{day}:0:99999:7:::\n"),
+                    Added::Adduser | Added::Sysusers => {
+                        format!("{name}:{password}:{day}::::::\n")
+                    }
+                    // Expired since the first day there is.
+                    Added::SysusersLocked => format!("{name}:{password}:{day}:::::1:\n"),
                 }
             })
             .collect()
@@ -145,7 +174,14 @@ impl Accounts {
     pub fn gshadow(&self) -> String {
         self.groups
             .iter()
-            .map(|g| format!("{}:{}::{}\n", g.name, g.lock, g.members.join(",")))
+            .map(|g| {
+                format!(
+                    "{}:{}::{}\n",
+                    g.name,
+                    g.added.password(),
+                    g.members.join(",")
+                )
+            })
             .collect()
     }
 }
@@ -172,6 +208,7 @@ fn parse_user(line: &str) -> Result<User, String> {
         gecos: gecos.to_owned(),
         home: home.to_owned(),
         shell: shell.to_owned(),
+        added: Added::Base,
     })
 }
 
@@ -188,7 +225,7 @@ fn parse_group(line: &str) -> Result<Group, String> {
             .filter(|m| !m.is_empty())
             .map(str::to_owned)
             .collect(),
-        lock: '*',
+        added: Added::Base,
     })
 }
 
@@ -202,8 +239,8 @@ mod tests {
     #[test]
     fn masters_become_locked_accounts() {
         let mut accounts = Accounts::parse(PASSWD, GROUP).expect("valid");
-        assert_eq!(accounts.ensure_group("docker", None), 101);
-        assert_eq!(accounts.ensure_group("docker", None), 101);
+        assert_eq!(accounts.ensure_group("docker", None, Added::Adduser), 101);
+        assert_eq!(accounts.ensure_group("docker", None, Added::Adduser), 101);
         assert!(
             accounts
                 .passwd()
@@ -212,10 +249,25 @@ mod tests {
         assert!(accounts.group().ends_with("docker:x:101:\n"));
         assert!(accounts.gshadow().ends_with("nogroup:*::\ndocker:!::\n"));
         let epoch = Epoch::from_seconds(20_778 * DAY + 5).expect("in range");
-        assert!(
-            accounts
-                .shadow(epoch, 2)
-                .starts_with("root:*:20778:0:99999:7:::\n")
+        for (name, added) in [
+            ("a", Added::Adduser),
+            ("b", Added::Sysusers),
+            ("c", Added::SysusersLocked),
+        ] {
+            accounts.ensure_user(User {
+                name: name.to_owned(),
+                uid: 101,
+                gid: 101,
+                gecos: String::new(),
+                home: "/".to_owned(),
+                shell: "/usr/sbin/nologin".to_owned(),
+                added,
+            });
+        }
+        assert_eq!(
+            accounts.shadow(epoch),
+            "root:*:20778:0:99999:7:::\nnobody:*:20778:0:99999:7:::\n\
+             a:!:20778::::::\nb:!*:20778::::::\nc:!*:20778:::::1:\n"
         );
     }
 

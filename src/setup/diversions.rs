@@ -19,6 +19,15 @@ const PROTECTIVE: &str = ".usr-is-merged";
 /// `dpkg-divert` commands, or in a loop over literal words. What else it diverts hangs on a state
 /// that an empty system does not have.
 pub fn protective(package: &str, preinst: &str) -> Vec<Diversion> {
+    commands(package, preinst, "--add")
+}
+
+/// Those that the postinst of `package` gives up again.
+pub fn given_up(package: &str, postinst: &str) -> Vec<Diversion> {
+    commands(package, postinst, "--remove")
+}
+
+fn commands(package: &str, preinst: &str, action: &str) -> Vec<Diversion> {
     let mut found = Vec::new();
     let mut over: Option<(String, Vec<String>)> = None;
     for line in preinst.replace("\\\n", " ").lines().map(str::trim) {
@@ -46,15 +55,15 @@ pub fn protective(package: &str, preinst: &str) -> Vec<Diversion> {
                         .replace(&format!("${{{name}}}"), &word)
                         .replace(&format!("${name}"), &word)
                 };
-                found.extend(added(package, &command));
+                found.extend(diversion(package, &command, action));
             }
         }
     }
     found
 }
 
-/// The diversion of one command, if it adds a protective one for `package`.
-fn added(package: &str, command: &str) -> Option<Diversion> {
+/// The diversion of one command, if it is a protective one of `package` with this action.
+fn diversion(package: &str, command: &str, action: &str) -> Option<Diversion> {
     if command.contains(['$', '`', '|', '&', ';']) {
         return None;
     }
@@ -66,7 +75,8 @@ fn added(package: &str, command: &str) -> Option<Diversion> {
         match word {
             "--package" => owner = words.next()?,
             "--divert" => to = Some(words.next()?),
-            "--add" | "--quiet" | "--no-rename" => {}
+            "--quiet" | "--no-rename" => {}
+            word if word == action => {}
             path if path.starts_with('/') => from = Some(path),
             _ => return None,
         }
@@ -110,5 +120,19 @@ mod tests {
              /lib/b.so.2\n/lib/b.so.2.usr-is-merged\nlibx\n\
              /d\n/.d.usr-is-merged\nlibx\n"
         );
+    }
+
+    #[test]
+    fn what_the_postinst_gives_up_is_diverted_no_more() {
+        let lines = |action: &str| {
+            format!(
+                "for f in /bin/fusermount /sbin/mount.fuse; do\n\
+                 \tdpkg-divert --package fuse3 --no-rename --divert \"$f.usr-is-merged\" {action} \"$f\"\ndone\n"
+            )
+        };
+        let added = protective("fuse3", &lines("--add"));
+        assert_eq!(added.len(), 2);
+        assert_eq!(given_up("fuse3", &lines("--remove")), added);
+        assert_eq!(given_up("fuse3", &lines("--add")), []);
     }
 }

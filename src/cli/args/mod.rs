@@ -136,7 +136,7 @@ pub(super) struct Make {
     /// Resolve to the newest packages first
     #[arg(long)]
     pub update: bool,
-    /// Codec and level of the layers, gzip[:N] or zstd[:N] [default: the recipe's, gzip:6]
+    /// Codec and level of the layers, gzip[:N] or zstd[:N] [default: the recipe's, gzip:5]
     #[arg(long, value_name = "CODEC")]
     pub compression: Option<Compression>,
     /// Threads for decoding and compressing [default: one for each processor]

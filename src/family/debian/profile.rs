@@ -45,8 +45,10 @@ const DIND_BASE: &[&str] = &[
     "netbase",
     "jq",
 ];
-/// What makes a machine of it: kicbase's set, without what a container has no use for.
+/// What makes a machine of it: kicbase's set, without what a container has no use for. `bash` is
+/// root's shell, without which sshd lets nobody in.
 const MACHINE: &[&str] = &[
+    "bash",
     "containerd",
     "dbus",
     "libpam-modules",

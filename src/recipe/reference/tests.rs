@@ -99,7 +99,7 @@ fn the_schemas_defaults_are_what_the_loader_fills_in() {
     }
     assert_eq!(
         schema()["properties"]["image"]["properties"]["compression"]["default"],
-        "gzip:6"
+        "gzip:5"
     );
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::epoch::Epoch;
 use crate::recipe::{AccountName, Content, FirstGroup, Group, User};
 
-use super::super::accounts::Accounts;
+use super::super::accounts::{Accounts, Added};
 use super::ids;
 
 /// Seconds in a day: shadow(5) counts days since 1970-01-01.
@@ -233,7 +233,8 @@ impl Work {
     fn add_group(&mut self, name: &AccountName, gid: u32) {
         self.files.group.push_str(&format!("{name}:x:{gid}:\n"));
         self.files.gshadow.push_str(&format!("{name}:!::\n"));
-        self.accounts.ensure_group(name.as_str(), Some(gid));
+        self.accounts
+            .ensure_group(name.as_str(), Some(gid), Added::Adduser);
     }
 
     fn user(

@@ -1,6 +1,6 @@
 //! System users and groups that scripts add: the docker group, and what `sysusers.d` declares.
 
-use super::super::accounts::{Accounts, User};
+use super::super::accounts::{Accounts, Added, User};
 use super::super::context::{Setup, SetupError};
 use super::{Rule, openssh_client, passwd_files};
 
@@ -37,11 +37,12 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     let mut accounts = Accounts::parse(&passwd, &group).map_err(|line| {
         setup.input("usr/share/base-passwd", format!("unreadable line `{line}`"))
     })?;
+    let adduser = adduser(setup);
     for (package, name, home, own_group) in ADDED {
         if adds_user(setup, package) && accounts.uid(name).is_none() {
             let uid = accounts.free_uid();
             let gid = match own_group {
-                true => accounts.ensure_group(name, None),
+                true => accounts.ensure_group(name, None, Added::Adduser),
                 false => NOBODY,
             };
             accounts.ensure_user(User {
@@ -51,10 +52,10 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
                 gecos: String::new(),
                 home: home.to_owned(),
                 shell: "/usr/sbin/nologin".to_owned(),
+                added: adduser,
             });
         }
     }
-    let distribution_users = accounts.users.len();
     for (path, text) in sysusers_files(setup)? {
         for line in text.lines() {
             add(&mut accounts, line)
@@ -62,13 +63,30 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         }
     }
     if let Some(group) = openssh_client::group(setup) {
-        accounts.ensure_group(group, None);
+        accounts.ensure_group(group, None, Added::Adduser);
     }
     if setup.has("docker.io") || setup.has("docker-ce") {
-        accounts.ensure_group("docker", None);
+        accounts.ensure_group("docker", None, Added::Adduser);
         add_remapped(setup, &mut accounts)?;
     }
-    passwd_files::write(setup, &accounts, distribution_users)
+    passwd_files::write(setup, &accounts)
+}
+
+/// How the adduser of the image marks an account: before 3.130 as base-passwd does.
+fn adduser(setup: &Setup<'_>) -> Added {
+    const CHANGED: u32 = 130;
+    let package = setup.package("adduser");
+    let minor = package.and_then(|package| {
+        let (_, rest) = package.version.split_once('.')?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest[..end].parse::<u32>().ok()
+    });
+    match minor {
+        Some(minor) if minor < CHANGED => Added::Base,
+        _ => Added::Adduser,
+    }
 }
 
 /// Whether the script of a package calls adduser. From trixie on most prefer systemd-sysusers where
@@ -87,7 +105,7 @@ fn adds_user(setup: &Setup<'_>, package: &str) -> bool {
 /// that it may not write.
 fn add_remapped(setup: &mut Setup<'_>, accounts: &mut Accounts) -> Result<(), SetupError> {
     let id = accounts.free_system_id();
-    let gid = accounts.ensure_group(REMAPPED, Some(id));
+    let gid = accounts.ensure_group(REMAPPED, Some(id), Added::Adduser);
     accounts.ensure_user(User {
         name: REMAPPED.to_owned(),
         uid: id,
@@ -95,6 +113,7 @@ fn add_remapped(setup: &mut Setup<'_>, accounts: &mut Accounts) -> Result<(), Se
         gecos: String::new(),
         home: "/nonexistent".to_owned(),
         shell: "/usr/sbin/nologin".to_owned(),
+        added: Added::Adduser,
     });
     for path in ["etc/subuid", "etc/subgid"] {
         let mut text = setup.text(path)?.unwrap_or_default();
@@ -141,7 +160,7 @@ fn add(accounts: &mut Accounts, line: &str) -> Result<(), String> {
     let number = |text: &str| text.parse::<u32>().ok();
     match kind.trim_end_matches(['!', '-', '=', '~']) {
         "g" => {
-            accounts.ensure_group(&name, id.as_deref().and_then(number));
+            accounts.ensure_group(&name, id.as_deref().and_then(number), Added::Sysusers);
         }
         "u" if accounts.uid(&name).is_none() => {
             let (gecos, home, shell) = (field(""), field("/"), field("/usr/sbin/nologin"));
@@ -158,8 +177,8 @@ fn add(accounts: &mut Accounts, line: &str) -> Result<(), String> {
                     .gid(&group)
                     .ok_or_else(|| format!("group {group} is not known"))?,
                 Some(group) if number(&group) == Some(NOBODY) => NOBODY,
-                Some(group) => accounts.ensure_group(&name, number(&group)),
-                None => accounts.ensure_group(&name, Some(uid)),
+                Some(group) => accounts.ensure_group(&name, number(&group), Added::Sysusers),
+                None => accounts.ensure_group(&name, Some(uid), Added::Sysusers),
             };
             accounts.ensure_user(User {
                 name,
@@ -168,11 +187,15 @@ fn add(accounts: &mut Accounts, line: &str) -> Result<(), String> {
                 gecos,
                 home,
                 shell,
+                added: match kind.contains('!') {
+                    true => Added::SysusersLocked,
+                    false => Added::Sysusers,
+                },
             });
         }
         "m" => {
             let group = id.ok_or("a membership needs a group")?;
-            accounts.ensure_group(&group, None);
+            accounts.ensure_group(&group, None, Added::Sysusers);
             if let Some(group) = accounts.groups.iter_mut().find(|g| g.name == group)
                 && !group.members.contains(&name)
             {

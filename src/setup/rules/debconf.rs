@@ -39,7 +39,11 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     }
     let mut database = Database::default();
     for package in setup.packages {
-        let owners = owners(package);
+        let mut owners = owners(package);
+        // ucf loads its own when it is called beside debconf.
+        if package.name == "ucf" && owners.is_empty() && calls_ucf(setup) {
+            owners.push(package.name.clone());
+        }
         let Some(text) = package
             .control
             .text("templates")
@@ -93,6 +97,14 @@ fn owners(package: &Package) -> Vec<String> {
         owners.push(package.info_name());
     }
     owners
+}
+
+fn calls_ucf(setup: &Setup<'_>) -> bool {
+    let mut scripts = setup
+        .packages
+        .iter()
+        .filter_map(|package| package.control.text("postinst"));
+    scripts.any(|script| script.contains("ucf ") && script.contains("--debconf-ok"))
 }
 
 fn answer(setup: &Setup<'_>, database: &mut Database) -> Result<(), SetupError> {

@@ -1,7 +1,7 @@
 //! dpkg's list of diversions.
 
 use super::super::context::{Setup, SetupError};
-use super::super::diversions::{Diversion, database, protective};
+use super::super::diversions::{Diversion, database, given_up, protective};
 use super::Rule;
 
 pub(super) const RULE: Rule = Rule {
@@ -29,6 +29,12 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         .filter_map(|package| Some((package, package.control.text("preinst")?)))
         .flat_map(|(package, script)| protective(&package.name, script))
         .collect();
+    let packages = setup.packages.iter();
+    let given_up: Vec<Diversion> = packages
+        .filter_map(|package| Some((package, package.control.text("postinst")?)))
+        .flat_map(|(package, script)| given_up(&package.name, script))
+        .collect();
+    diversions.retain(|one| !given_up.contains(one));
     let claims_shell = setup
         .package("dash")
         .and_then(|dash| dash.control.text("postinst"))

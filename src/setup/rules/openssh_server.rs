@@ -23,8 +23,12 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     };
     if let Some(template) = &template {
         setup.write_new(CONFIGURATION, 0o644, template.clone())?;
-        // runit-helper(1) enables what is said with ENABLE='yes'.
-        if setup.exists("usr/lib/runit-helper/runit-helper") && setup.exists("etc/sv/ssh") {
+        // From trixie on the script asks whether the helper is a program, which it is not.
+        let package = setup.package("openssh-server");
+        let script = package.and_then(|package| package.control.text("postinst"));
+        let asks = script.is_some_and(|script| script.contains("[ -x /usr/lib/runit-helper"));
+        if !asks && setup.exists("usr/lib/runit-helper/runit-helper") && setup.exists("etc/sv/ssh")
+        {
             setup.link("etc/runit/runsvdir/default/ssh", "/etc/sv/ssh")?;
         }
     }

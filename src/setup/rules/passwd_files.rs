@@ -25,7 +25,7 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     let accounts = Accounts::parse(&passwd, &group).map_err(|line| {
         setup.input("usr/share/base-passwd", format!("unreadable line `{line}`"))
     })?;
-    write(setup, &accounts, accounts.users.len())?;
+    write(setup, &accounts)?;
     let logs_failures = setup
         .package("login")
         .and_then(|login| login.control.text("postinst"))
@@ -39,15 +39,11 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// Writes the four account files; users beyond `distribution_users` were added.
-pub(super) fn write(
-    setup: &mut Setup<'_>,
-    accounts: &Accounts,
-    distribution_users: usize,
-) -> Result<(), SetupError> {
+/// Writes the four account files.
+pub(super) fn write(setup: &mut Setup<'_>, accounts: &Accounts) -> Result<(), SetupError> {
     setup.write("etc/passwd", 0o644, accounts.passwd().as_str())?;
     setup.write("etc/group", 0o644, accounts.group().as_str())?;
-    let shadow = accounts.shadow(setup.epoch, distribution_users);
+    let shadow = accounts.shadow(setup.epoch);
     setup.write_as("etc/shadow", 0o640, SHADOW, shadow.as_str())?;
     setup.write_as("etc/gshadow", 0o640, SHADOW, accounts.gshadow().as_str())
 }

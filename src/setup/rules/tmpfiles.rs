@@ -25,6 +25,8 @@ const PASSING: &[&str] = &["/run/", "/tmp/", "/var/tmp/", "/dev/", "/proc/", "/s
 struct Line<'a> {
     path: &'a str,
     mode: Option<u32>,
+    /// Whether mode and owner are only for what is made, as after a colon.
+    once: bool,
     user: &'a str,
     group: &'a str,
     what: What<'a>,
@@ -72,7 +74,13 @@ fn create(setup: &mut Setup<'_>, line: &Line<'_>, uid: u32, gid: u32) -> Result<
     match line.what {
         What::Link(target) if !setup.exists(path) => setup.link(path, target),
         What::Link(_) => Ok(()),
-        What::Directory if setup.exists(path) => Ok(()),
+        What::Directory if setup.exists(path) => {
+            if !line.once && mode.is_some() {
+                let at = setup.path(path)?;
+                setup.tree.amend(&at, change);
+            }
+            Ok(())
+        }
         What::Directory => {
             setup.directory(path, mode.unwrap_or(0o755), 0)?;
             let at = setup.path(path)?;
@@ -120,10 +128,14 @@ fn parse(line: &str) -> Option<Line<'_>> {
         "z" => What::Adjust,
         _ => return None,
     };
-    // A colon: only when it is created, which here it always is.
     let bare = |word: &'static str, given: Option<&'_ str>| given.is_none().then_some(word);
+    let once = [mode, user, group]
+        .into_iter()
+        .flatten()
+        .any(|word| word.starts_with(':'));
     lasts.then_some(Line {
         path,
+        once,
         mode: mode
             .and_then(|mode| u32::from_str_radix(mode.trim_start_matches([':', '~']), 8).ok()),
         user: bare("root", user).or(user.map(|name| name.trim_start_matches(':')))?,

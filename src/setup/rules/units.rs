@@ -20,6 +20,9 @@ struct Manager {
     enabled: &'static str,
     /// The path by which deb-systemd-helper names a unit: in the unmerged /lib.
     named: &'static str,
+    /// The path by which systemctl does, which deb-systemd-helper calls from trixie on where it is
+    /// there already.
+    preset: &'static str,
     /// Where it remembers the links it made.
     state: &'static str,
 }
@@ -30,6 +33,7 @@ const MANAGERS: &[Manager] = &[
         shipped: &["usr/lib/systemd/system", "lib/systemd/system"],
         enabled: "etc/systemd/system",
         named: "/lib/systemd/system",
+        preset: "/usr/lib/systemd/system",
         state: "var/lib/systemd/deb-systemd-helper-enabled",
     },
     Manager {
@@ -37,29 +41,37 @@ const MANAGERS: &[Manager] = &[
         shipped: &["usr/lib/systemd/user"],
         enabled: "etc/systemd/user",
         named: "/lib/systemd/user",
+        preset: "/usr/lib/systemd/user",
         state: "var/lib/systemd/deb-systemd-user-helper-enabled",
     },
 ];
 
 fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
-    enable_of_systemd(setup)?;
+    let presets = presets(setup)?;
+    enable_of_systemd(setup, presets)?;
     // The one remembers what it enabled, the other acts on it.
     let remembers = setup.has("init-system-helpers");
     if !remembers && !setup.has("systemd-sysv") {
         return Ok(());
     }
     for manager in MANAGERS {
-        let enabled: Vec<String> = setup
-            .packages
-            .iter()
-            .filter_map(|package| package.control.text("postinst"))
-            .flat_map(|script| enabled_by(script, manager.user))
-            .collect();
-        for unit in enabled {
+        let mut enabled: Vec<(String, &str)> = Vec::new();
+        for package in setup.packages {
+            let script = package.control.text("postinst").unwrap_or_default();
+            // What every system has is configured before systemd is there.
+            let essential = package.control.field("Essential").as_deref() == Some("yes");
+            let directory = match presets && !essential {
+                true => manager.preset,
+                false => manager.named,
+            };
+            let units = enabled_by(script, manager.user).into_iter();
+            enabled.extend(units.map(|unit| (unit, directory)));
+        }
+        for (unit, directory) in enabled {
             let links = links(setup, manager, &unit)?;
             for link in &links {
                 let at = format!("{}/{link}", manager.enabled);
-                setup.link(&at, &format!("{}/{unit}", manager.named))?;
+                setup.link(&at, &format!("{directory}/{unit}"))?;
                 if remembers {
                     setup.write(&format!("{}/{link}", manager.state), 0o644, "")?;
                 }
@@ -82,8 +94,25 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     Ok(())
 }
 
+/// Whether units are enabled by a `systemctl preset` that knows them below `/usr`: systemd's own
+/// are there since 255, in trixie.
+fn presets(setup: &Setup<'_>) -> Result<bool, SetupError> {
+    const MOVED: u32 = 255;
+    let systemd = setup.package("systemd").and_then(|systemd| {
+        let end = systemd.version.find(|c: char| !c.is_ascii_digit());
+        systemd.version[..end?].parse::<u32>().ok()
+    });
+    if systemd.is_none_or(|major| major < MOVED) {
+        return Ok(false);
+    }
+    let helper = setup
+        .text("usr/bin/deb-systemd-helper")?
+        .unwrap_or_default();
+    Ok(setup.exists("usr/bin/systemctl") && helper.contains("systemctl preset"))
+}
+
 /// systemctl(1) makes the links and remembers nothing.
-fn enable_of_systemd(setup: &mut Setup<'_>) -> Result<(), SetupError> {
+fn enable_of_systemd(setup: &mut Setup<'_>, presets: bool) -> Result<(), SetupError> {
     let script = setup
         .package("systemd")
         .and_then(|package| package.control.text("postinst"));
@@ -95,7 +124,11 @@ fn enable_of_systemd(setup: &mut Setup<'_>) -> Result<(), SetupError> {
             continue;
         };
         for link in installs(&template, &text) {
-            let target = format!("{}/{template}", manager.named);
+            let directory = match presets {
+                true => manager.preset,
+                false => manager.named,
+            };
+            let target = format!("{directory}/{template}");
             setup.link(&format!("{}/{link}", manager.enabled), &target)?;
         }
     }
