@@ -237,3 +237,48 @@ fn rungs(recipe: &Recipe) -> Vec<String> {
         None => ladder().map(str::to_owned).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(lines: &str) -> Recipe {
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("r.toml");
+        let text = format!("schema = 1\n{lines}\n[debian]\nsuite = \"trixie\"\n");
+        std::fs::write(&path, text).expect("recipe written");
+        crate::recipe::load(&path).expect("valid").default().clone()
+    }
+
+    #[test]
+    fn a_client_needs_no_privileges_and_declares_no_volumes() {
+        let recipe = recipe("profile = \"cli\"");
+        let runtime = runtime(&recipe);
+        assert_eq!(
+            runtime.entrypoint,
+            ["tini", "-s", "-g", "--", "docker-entrypoint.sh"]
+        );
+        assert_eq!(runtime.environment["DOCKER_TLS_CERTDIR"], "/certs");
+        assert!(runtime.volumes.is_empty() && runtime.ports.is_empty());
+        let contract = contract(&recipe, &runtime, "26.1.5", &[]).expect("a profile");
+        assert!(!contract.privileges.privileged);
+        assert!(contract.storage.is_empty());
+    }
+
+    #[test]
+    fn a_machine_is_halted_as_systemd_asks_and_offers_ssh_alone() {
+        let recipe = recipe("profile = \"vmlc\"\ninit.kind = \"systemd\"");
+        let runtime = runtime(&recipe);
+        assert_eq!(runtime.entrypoint, ["vmlc-entrypoint.sh"]);
+        assert_eq!(runtime.stop_signal, "SIGRTMIN+3");
+        assert!(!runtime.environment.contains_key("DOCKER_TLS_CERTDIR"));
+        let contract = contract(&recipe, &runtime, "26.1.5", &[]).expect("a profile");
+        let ports: Vec<(u16, &str)> = contract
+            .ports
+            .iter()
+            .map(|port| (port.port, port.purpose.as_str()))
+            .collect();
+        assert_eq!(ports, [(22, "ssh")]);
+        assert!(contract.privileges.privileged);
+    }
+}

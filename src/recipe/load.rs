@@ -20,7 +20,7 @@ use super::model::{Recipe, Recipes};
 use super::raw::RawRecipe;
 use super::source::{Disk, Source};
 use super::values::{RelativePath, VariantName};
-use super::words::{InitKind, IptablesBackend, Userland};
+use super::words::{InitKind, IptablesBackend, Profile, Userland};
 
 /// The variant that a recipe is by itself.
 const DEFAULT_VARIANT: &str = "default";
@@ -228,12 +228,19 @@ fn complete(
     };
     let content = content::read(tables, source)?;
     let artifacts = artifact::read(raw.artifact, &platforms, source)?;
+    check::machine(raw.profile, raw.listen.tcp).map_err(|message| whole(&message))?;
     let listen = raw.listen.finish();
     check::environment(&raw.env, raw.profile.map(|_| listen.tcp))
         .map_err(|message| whole(&message))?;
     let network = raw.network.finish().map_err(|message| whole(&message))?;
     let daemon = check::with_network(raw.engine.daemon, network.daemon_keys())
         .map_err(|message| whole(&message))?;
+    let hardening = raw.hardening.finish().map_err(|message| whole(&message))?;
+    if raw.profile == Some(Profile::Vmlc) && hardening.read_only {
+        return Err(whole(
+            "[hardening] asks for a read-only root, and the profile `vmlc` writes host keys and its machine id there; say `read-only = false`",
+        ));
+    }
     let mut smoke = raw.smoke.finish().map_err(|message| whole(&message))?;
     let iptables = raw.iptables.backend.unwrap_or(IptablesBackend::Legacy);
     if raw.profile.is_some_and(|profile| !profile.has_daemon()) {
@@ -279,7 +286,7 @@ fn complete(
         tls: raw.tls.finish().map_err(|message| whole(&message))?,
         network,
         health: raw.health.finish(),
-        hardening: raw.hardening.finish().map_err(|message| whole(&message))?,
+        hardening,
         smoke,
         env: raw.env,
         labels: raw.labels,

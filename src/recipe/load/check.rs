@@ -31,6 +31,17 @@ pub(super) fn first_process(
     }
 }
 
+/// Nothing of Docker listens on a port of a machine.
+pub(super) fn machine(profile: Option<Profile>, tcp: Option<ListenTcp>) -> Result<(), String> {
+    match (profile, tcp) {
+        (Some(Profile::Vmlc), Some(ListenTcp::Tls | ListenTcp::Plain)) => Err(
+            "[listen] `tcp` has no meaning in the profile `vmlc`, whose Docker listens on its socket alone; remove it, and reach Docker by SSH"
+                .to_owned(),
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// A package that is left out is named by its plain name, says why, and is not asked for as well.
 pub(super) fn drops(
     drop: &BTreeMap<String, String>,

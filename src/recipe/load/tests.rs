@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::super::content::Found;
+use super::super::words::SmokeMode;
 use super::*;
 
 struct Files(BTreeMap<&'static str, &'static str>);
@@ -364,6 +365,38 @@ fn settings_are_the_variants_own() {
     assert_eq!(strict.listen.exposed(), Some(2376));
     assert!(strict.hardening.read_only && strict.health.is_none());
     assert_eq!((strict.tls.days, strict.network.mtu), (90, Some(1400)));
+}
+
+#[test]
+fn a_machine_starts_with_systemd_and_a_client_has_one_cell_an_engine() {
+    const SYSTEMD: &str = "[init]\nkind = \"systemd\"\n";
+    let debian = |profile: &str| {
+        format!("schema = 1\nprofile = \"{profile}\"\n[debian]\nsuite = \"trixie\"\n")
+    };
+    let load = |text: String| load_text(text.leak());
+    let machine = load(debian("vmlc") + SYSTEMD).expect("valid");
+    assert_eq!(machine.init, InitKind::Systemd);
+    let alpine = "schema = 1\nprofile = \"vmlc\"\n[alpine]\nbranch = \"v3.22\"\n".to_owned();
+    for (text, part) in [
+        (debian("vmlc"), "say `kind = \"systemd\"`"),
+        (debian("dind") + SYSTEMD, "only the profile `vmlc`"),
+        (alpine + SYSTEMD, "which Alpine does not have"),
+        (
+            debian("vmlc") + SYSTEMD + "[listen]\ntcp = \"tls\"\n",
+            "[listen] `tcp` has no meaning",
+        ),
+        (
+            debian("vmlc") + SYSTEMD + "[hardening]\nread-only = true\n",
+            "say `read-only = false`",
+        ),
+    ] {
+        let error = load(text).expect_err(part);
+        assert!(error.contains(part), "{error}");
+    }
+    let client = load(debian("cli")).expect("valid");
+    let smoke = &client.smoke;
+    assert_eq!((smoke.engines.len(), smoke.cgroup.len()), (2, 1));
+    assert_eq!(smoke.mode, [SmokeMode::Command]);
 }
 
 /// The smallest recipe, and how it is proven.

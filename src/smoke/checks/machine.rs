@@ -19,7 +19,7 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
-/// Processes of every machine, by a part of their command lines.
+/// Processes of every machine, by the names of their programs.
 const PROCESSES: [&str; 4] = ["systemd-journald", "dbus-daemon", "containerd", "sshd"];
 /// The daemon, as its unit starts it.
 const DAEMON: [&str; 2] = ["dockerd ", "-H fd://"];
@@ -62,17 +62,22 @@ fn run(bench: &Bench<'_>) -> Ruling {
         ));
     }
     let processes = exec(bench, &["ps", "-e", "-o", "args="])?.text();
-    let runs = |parts: &[&str]| {
-        let mut lines = processes.lines();
-        lines.any(|line| parts.iter().all(|part| line.contains(part)))
-    };
-    if let Some(missing) = PROCESSES.iter().find(|part| !runs(&[part])) {
+    let runs = |name: &str| processes.lines().any(|line| program(line) == name);
+    if let Some(missing) = PROCESSES.iter().find(|name| !runs(name)) {
         return violated(format!("no process `{missing}` runs"));
     }
-    if engine && !runs(&DAEMON) {
+    let mut lines = processes.lines();
+    if engine && !lines.any(|line| DAEMON.iter().all(|part| line.contains(part))) {
         return violated(format!("no process `{}` runs", DAEMON.join("… ")));
     }
     held(format!("running, {} processes", processes.lines().count()))
+}
+
+/// The name of the program in a line of `ps -o args`; sshd writes a colon after its own.
+fn program(line: &str) -> &str {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    let name = word.rsplit('/').next().unwrap_or_default();
+    name.trim_end_matches(':')
 }
 
 /// What systemd says of the machine when it has come up; `starting` where it does not in time.
@@ -92,4 +97,31 @@ fn exec(bench: &Bench<'_>, program: &[&str]) -> Result<Output, CheckError> {
     Ok(bench
         .engine
         .exec(&bench.main.name, program, Input::Null, INSIDE)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::program;
+
+    #[test]
+    fn a_program_is_known_by_its_name_and_not_by_its_arguments() {
+        for (line, name) in [
+            ("/lib/systemd/systemd-journald", "systemd-journald"),
+            (
+                "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups",
+                "sshd",
+            ),
+            (
+                "dockerd --containerd=/run/containerd/containerd.sock",
+                "dockerd",
+            ),
+            (
+                "/usr/bin/containerd-shim-runc-v2 -id x",
+                "containerd-shim-runc-v2",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(program(line), name);
+        }
+    }
 }
