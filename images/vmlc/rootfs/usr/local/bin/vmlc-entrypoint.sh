@@ -36,6 +36,7 @@ machine_environment
 machine_note
 if [ $# -gt 0 ]; then
   machine_command "$@"
-  exec /sbin/init --show-status=false
+  # The terminal is the command's: nothing of boot and end is said there.
+  exec /sbin/init --show-status=false --log-target=journal --log-level=notice
 fi
 exec /sbin/init
