@@ -48,7 +48,7 @@ machine_cgroup() {
     cgroup_parent=''
     report_decision cgroup "$cgroup_choice" "$cgroup_reason; systemd divides it"
   fi
-  printf '%s\n' "$cgroup_parent" >"$machine/cgroup-parent"
+  printf '%s\n' "$cgroup_parent" >"$machine/cgroup-parent" || die "cannot write $machine/cgroup-parent"
 }
 
 # machine_controllers: systemd mounts every controller of version 1 that the kernel has. Those that nobody has mounted
@@ -128,15 +128,16 @@ machine_keys() {
     *'PRIVATE KEY'*) die "the keys that may log in contain a private key: give the public one, NAME.pub" ;;
   esac
   [ -n "$(printf '%s' "$machine_authorized" | tr -d '[:space:]')" ] || return 0
-  mkdir -p "$machine/keys"
-  printf '%s\n' "$machine_authorized" >"$machine/keys/root"
-  chmod 644 "$machine/keys/root"
+  if ! mkdir -p "$machine/keys" || ! printf '%s\n' "$machine_authorized" >"$machine/keys/root" ||
+    ! chmod 644 "$machine/keys/root"; then
+    die "cannot write $machine/keys/root, without which nobody can log in"
+  fi
 }
 
 # machine_environment: services get nothing of the container's environment. Proxies are for all of them, the settings
 # of this runtime for docker.service.
 machine_environment() {
-  mkdir -p "$dind_root/run/systemd/system.conf.d"
+  mkdir -p "$dind_root/run/systemd/system.conf.d" || die "cannot make /run/systemd/system.conf.d"
   awk 'BEGIN {
     line = ""
     for (name in ENVIRON) if (name ~ /^((HTTP|HTTPS|FTP|ALL|NO)_PROXY|(http|https|ftp|all|no)_proxy)$/) {
@@ -146,14 +147,14 @@ machine_environment() {
       line = line " \"" name "=" value "\""
     }
     if (line != "") printf "[Manager]\nDefaultEnvironment=%s\n", line
-  }' >"$dind_root/run/systemd/system.conf.d/10-dind.conf"
+  }' >"$dind_root/run/systemd/system.conf.d/10-dind.conf" || die "cannot write the environment of services below /run"
   awk 'BEGIN {
     for (name in ENVIRON) if (name ~ /^(DIND_|DOCKER|MTU$)/ && name !~ /^(DOCKER_(HOST|CONTEXT|CERT_PATH|TLS_VERIFY|API_VERSION)|DIND_AUTHORIZED_KEYS)$/) {
       value = ENVIRON[name]
       gsub(/["\\`$]/, "\\\\&", value)
       printf "%s=\"%s\"\n", name, value
     }
-  }' >"$machine/environment"
+  }' >"$machine/environment" || die "cannot write $machine/environment"
 }
 
 # machine_note: what was decided so far, for the report that docker.service completes.
@@ -198,8 +199,7 @@ machine_command() {
       printf ' %s' "$quoted"
     done
     echo
-  } >"$machine/command"
-  chmod 700 "$machine/command"
+  } >"$machine/command" && chmod 700 "$machine/command" || die "cannot write $machine/command"
   machine_wait=''
   ! is_on "$cfg_wait" || machine_wait=$cfg_start_timeout
   exec 3<&0
