@@ -199,7 +199,8 @@ machine_command() {
       printf ' %s' "$quoted"
     done
     echo
-  } >"$machine/command" && chmod 700 "$machine/command" || die "cannot write $machine/command"
+  } >"$machine/command" || die "cannot write $machine/command"
+  chmod 700 "$machine/command" || die "cannot make $machine/command executable"
   machine_wait=''
   ! is_on "$cfg_wait" || machine_wait=$cfg_start_timeout
   exec 3<&0
