@@ -227,6 +227,7 @@ fn container(
         cmd: runtime.command.clone(),
         volumes: runtime.volumes.iter().cloned().collect(),
         stop_signal: runtime.stop_signal.to_owned(),
+        user: runtime.user.clone(),
         labels,
         healthcheck: recipe
             .health

@@ -331,10 +331,14 @@ fn assemble(
         let runtime = guest::runtime(recipe);
         let data = config::guest_data(recipe, &data);
         guest::place(setup.tree, context.sources, &runtime.parts, &data, epoch)?;
-        for (path, mode) in &runtime.directories {
-            let path = TreePath::parse(path).map_err(guest::GuestError::from)?;
+        for directory in &runtime.directories {
+            let path = TreePath::parse(directory.path).map_err(guest::GuestError::from)?;
             if !setup.tree.contains(&path) {
-                let meta = Meta::root(*mode, epoch.seconds());
+                let meta = Meta {
+                    uid: directory.owner,
+                    gid: directory.owner,
+                    ..Meta::root(directory.mode, epoch.seconds())
+                };
                 setup.tree.set(
                     &path,
                     Node {
@@ -345,8 +349,8 @@ fn assemble(
             }
         }
     }
-    let links = guest::runtime(recipe).links;
-    for (path, target) in &links {
+    let runtime = guest::runtime(recipe);
+    for (path, target) in &runtime.links {
         setup.link(path, target)?;
     }
     // Without a profile the packages are installed as they are; what the recipe adds is judged below
@@ -355,6 +359,9 @@ fn assemble(
         Some(_) => harden::mend(&mut setup, &recipe.hardening)?,
         None => Vec::new(),
     };
+    for (path, capability) in &runtime.capabilities {
+        harden::confer(&mut setup, path, *capability)?;
+    }
     (conventions.write_database)(&mut setup)?;
     let data = config::file_data(recipe, &data, platform);
     guest::place_content(&mut setup, &recipe.content, &data)?;

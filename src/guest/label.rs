@@ -2,8 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::Profile;
+
 /// Name of the image label that carries a [`Contract`] as JSON.
 pub const LABEL: &str = "io.dindimg.contract";
+
+/// The data directory of dockerd(8).
+pub(super) const DATA: &str = "/var/lib/docker";
+/// The same of a user's daemon, as docker:dind-rootless has it.
+pub(super) const ROOTLESS_DATA: &str = "/home/rootless/.local/share/docker";
 
 /// What an image offers and needs at run time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +60,16 @@ fn private() -> String {
     "0600".to_owned()
 }
 
+impl Contract {
+    /// The data directory of the inner engine.
+    pub fn data(&self) -> &'static str {
+        match self.profile == Profile::Rootless.word() {
+            true => ROOTLESS_DATA,
+            false => DATA,
+        }
+    }
+}
+
 /// The container engine inside an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Engine {
@@ -76,4 +93,25 @@ pub struct Port {
 pub struct Privileges {
     /// Whether `--privileged` is needed.
     pub privileged: bool,
+    /// What an engine confines its containers by and must not confine this one by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfined: Vec<Confinement>,
+    /// Devices of the host that it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+}
+
+/// What engines confine containers by, beside capabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confinement {
+    /// A filter of system calls: seccomp(2).
+    Seccomp,
+    /// A profile of the kernel's AppArmor.
+    Apparmor,
+    /// Labels of SELinux.
+    Selinux,
+    /// Files below `/proc` that are hidden or read-only, with which no user may mount another one
+    /// (mount_namespaces(7), user_namespaces(7)).
+    Proc,
 }

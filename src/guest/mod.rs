@@ -8,10 +8,11 @@ mod label;
 mod machine;
 mod place;
 mod profile;
+mod rootless;
 mod sources;
 
 pub use content::{ContentError, FileData, enrol, place_content};
-pub use label::{Contract, Engine, LABEL, Port, Privileges};
+pub use label::{Confinement, Contract, Engine, LABEL, Port, Privileges};
 pub use place::{GuestData, GuestError, place};
-pub use profile::{Runtime, contract, plugins, runtime};
+pub use profile::{Directory, Runtime, contract, plugins, runtime};
 pub use sources::Sources;

@@ -5,25 +5,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::recipe::{InitKind, ListenTcp, Profile, Recipe, StorageDriver};
 use crate::tree::{Tree, TreePath};
 
-use super::label::{Contract, Engine, Port, Privileges};
+use super::label::{self, Contract, Engine, Port, Privileges};
 use super::machine;
+use super::rootless::{self, rootless};
 
 /// The engine's data directories.
-const DATA: [&str; 2] = ["/var/lib/docker", "/var/lib/containerd"];
+const DATA: [&str; 2] = [label::DATA, "/var/lib/containerd"];
 /// What the guest and the engine write beside their data: certificates, sockets and state, scratch
 /// files, logs.
 const WRITABLE: [&str; 4] = ["/certs", "/run", "/tmp", "/var/log"];
 
 /// Where daemon and client keep certificates, each whoever it runs as.
-const CERTIFICATES: [(&str, u32); 2] = [("certs", 0o1777), ("certs/client", 0o1777)];
+pub(super) const CERTIFICATES: [Directory; 2] =
+    [owned("certs", 0o1777, 0), owned("certs/client", 0o1777, 0)];
 
 /// The data directories, with the modes that engines give them.
-const DATA_MODES: [(&str, u32); 2] = [("var/lib/docker", 0o710), ("var/lib/containerd", 0o711)];
+const DATA_MODES: [Directory; 2] = [
+    owned("var/lib/docker", 0o710, 0),
+    owned("var/lib/containerd", 0o711, 0),
+];
 /// Where teams put steps of their own.
-const STEPS: [(&str, u32); 2] = [("etc/dind/pre.d", 0o755), ("etc/dind/ready.d", 0o755)];
+pub(super) const STEPS: [Directory; 2] = [
+    owned("etc/dind/pre.d", 0o755, 0),
+    owned("etc/dind/ready.d", 0o755, 0),
+];
 
 /// What a client writes without being told to.
 const SCRATCH: &str = "/tmp";
+
+/// A directory that has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// Its path, without the first slash.
+    pub path: &'static str,
+    /// Its permissions.
+    pub mode: u32,
+    /// The numbers of its user and group.
+    pub owner: u32,
+}
+
+/// A directory in few words.
+pub(super) const fn owned(path: &'static str, mode: u32, owner: u32) -> Directory {
+    Directory { path, mode, owner }
+}
 
 /// The run-time part of an image configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,8 +64,13 @@ pub struct Runtime {
     pub volumes: Vec<String>,
     /// The command of the health check, where there is one.
     pub health: Vec<String>,
-    /// Directories that have to be there, with their modes.
-    pub directories: Vec<(&'static str, u32)>,
+    /// Directories that have to be there.
+    pub directories: Vec<Directory>,
+    /// The user who starts, by number; root where it is empty.
+    pub user: String,
+    /// Programs that get capabilities of their file in place of a set-user-id bit, and the numbers
+    /// of these (capabilities(7), "File capabilities").
+    pub capabilities: Vec<(&'static str, u32)>,
     /// The parts of `images/` that are placed.
     pub parts: Vec<&'static str>,
     /// Symbolic links, by their paths, and where they lead.
@@ -65,7 +94,7 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
     match profile {
         // As systemd and programs that look for it expect.
         Profile::Vmlc => environment.insert("container".to_owned(), "docker".to_owned()),
-        Profile::Dind | Profile::Cli => {
+        Profile::Dind | Profile::Cli | Profile::Rootless => {
             let certificates = match recipe.listen.tcp {
                 ListenTcp::Tls | ListenTcp::Off => "/certs",
                 ListenTcp::Plain => "",
@@ -80,6 +109,11 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
     };
     match profile {
         Profile::Vmlc => machine(recipe, environment),
+        Profile::Rootless => rootless(dind(
+            recipe,
+            entered_by("dockerd-entrypoint.sh"),
+            environment,
+        )),
         Profile::Dind => dind(recipe, entered_by("dockerd-entrypoint.sh"), environment),
         Profile::Cli => Runtime {
             entrypoint: entered_by("docker-entrypoint.sh"),
@@ -150,8 +184,10 @@ fn init(kind: InitKind) -> &'static [&'static str] {
 
 /// The directories that are written at run time and are no volumes.
 fn writable(recipe: &Recipe, profile: Profile) -> Vec<String> {
-    if !profile.has_daemon() {
-        return vec![SCRATCH.to_owned()];
+    match profile {
+        Profile::Cli => return vec![SCRATCH.to_owned()],
+        Profile::Rootless => return rootless::writable(recipe.volume),
+        Profile::Dind | Profile::Vmlc => {}
     }
     let data = DATA.iter().filter(|_| !recipe.volume);
     WRITABLE
@@ -198,8 +234,13 @@ pub fn contract(
             .collect(),
         volumes: runtime.volumes.clone(),
         stop_timeout: recipe.run.stop_timeout,
-        privileges: Privileges {
-            privileged: profile.has_daemon(),
+        privileges: match profile {
+            Profile::Rootless => rootless::privileges(),
+            _ => Privileges {
+                privileged: profile.has_daemon(),
+                unconfined: Vec::new(),
+                devices: Vec::new(),
+            },
         },
         read_only: recipe.hardening.read_only,
         writable: writable(recipe, profile),

@@ -23,7 +23,7 @@ pub(super) const OTHERS: u32 = 0o007;
 /// dpkg's record: user, group, mode and path on a line.
 const OVERRIDES: &str = "var/lib/dpkg/statoverride";
 /// What these changes are called in messages.
-const RULE: &str = "hardening";
+pub(super) const RULE: &str = "hardening";
 
 /// Changes the modes of packages' files as `hardening` asks, and returns the paths that lost their
 /// set-id bits.

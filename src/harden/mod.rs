@@ -5,6 +5,7 @@
 
 mod accounts;
 mod armour;
+mod confer;
 mod mend;
 mod named;
 mod secrets;
@@ -18,6 +19,7 @@ use crate::setup::divert::diverted;
 use crate::setup::{Package, dpkg};
 use crate::tree::{Owner, Placed, Tree, TreeError, TreePath};
 
+pub use confer::confer;
 pub use mend::mend;
 
 /// What is made of packages' own files: dpkg's database and debconf's, and apk's.

@@ -226,7 +226,13 @@ fn complete(
         groups: raw.groups,
         ca: raw.ca,
     };
-    let content = content::read(tables, source)?;
+    let mut content = content::read(tables, source)?;
+    let rootless = raw.profile == Some(Profile::Rootless);
+    if rootless {
+        content
+            .add_daemon_user()
+            .map_err(|message| whole(&message))?;
+    }
     let artifacts = artifact::read(raw.artifact, &platforms, source)?;
     check::machine(raw.profile, raw.listen.tcp).map_err(|message| whole(&message))?;
     let listen = raw.listen.finish();
@@ -245,6 +251,10 @@ fn complete(
     let iptables = raw.iptables.backend.unwrap_or(IptablesBackend::Legacy);
     if raw.profile.is_some_and(|profile| !profile.has_daemon()) {
         smoke.without_daemon(iptables);
+    }
+    if rootless {
+        check::rootless(&hardening).map_err(|message| whole(&message))?;
+        smoke.without_root();
     }
     let name = path.file_stem().map_or_else(
         || "image".to_owned(),
@@ -278,7 +288,10 @@ fn complete(
         acknowledged: raw.packages.acknowledge_scripts,
         init,
         iptables,
-        storage: raw.storage.finish().map_err(|message| whole(&message))?,
+        storage: raw
+            .storage
+            .finish(rootless)
+            .map_err(|message| whole(&message))?,
         engine_package,
         daemon,
         run: raw.run.finish().map_err(|message| whole(&message))?,

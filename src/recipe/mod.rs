@@ -23,8 +23,8 @@ mod words;
 pub use alpine::{Alpine, AlpineKey, AlpineRepository, KeySource};
 pub use artifact::{Artifact, Download, Member, Take};
 pub use content::{
-    AccountField, AccountName, AccountRef, Bytes, Content, Entry, File, FileMode, FirstGroup,
-    Found, Group, ImagePath, OwnerText, RegistryHost, User, reserved,
+    AccountField, AccountName, AccountRef, Bytes, Content, DAEMON_UID, Entry, File, FileMode,
+    FirstGroup, Found, Group, ImagePath, OwnerText, RegistryHost, User, reserved,
 };
 pub use error::RecipeError;
 pub use filter::PathFilters;

@@ -69,6 +69,9 @@ vocabulary! {
         /// A container that is like a machine: systemd, journal, SSH, and a Docker daemon started by
         /// its socket.
         Vmlc = "vmlc",
+        /// A Docker daemon of a user who is not root, in a container without privileges: a drop-in
+        /// for `docker:dind-rootless`.
+        Rootless = "rootless",
     }
 }
 
@@ -76,7 +79,7 @@ impl Profile {
     /// Whether a daemon of its own runs in the container.
     pub fn has_daemon(self) -> bool {
         match self {
-            Self::Dind | Self::Vmlc => true,
+            Self::Dind | Self::Vmlc | Self::Rootless => true,
             Self::Cli => false,
         }
     }

@@ -8,7 +8,7 @@ use super::error::CheckError;
 use super::guest::GuestReport;
 use super::host::Host;
 use super::inner::{Daemon, INSIDE, Inner};
-use super::matrix::{self, Cell, DATA};
+use super::matrix::{self, Cell};
 use super::session::Session;
 use super::site::Site;
 use super::{Keep, Options, nested, speech};
@@ -111,13 +111,13 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// A privileged container of this run, as the contract and the cell ask for it.
+    /// A container of this run with the privileges that the contract asks for, as the cell has it.
     pub(super) fn privileged(&self, role: &str, args: &[&str]) -> RunSpec {
         let mut spec = RunSpec {
-            privileged: self.contract.privileges.privileged,
             stop_timeout: Some(self.contract.stop_timeout),
             ..self.container(role, args)
         };
+        spec.grant(&self.contract.privileges);
         matrix::apply(self.cell, self.contract, &mut spec);
         spec
     }
@@ -133,9 +133,10 @@ impl<'a> Bench<'a> {
     /// so that another container can be given the same.
     pub(super) fn name_data(&self, spec: &mut RunSpec) {
         if self.cell.storage == SmokeStorage::Volume {
-            spec.anonymous_volumes.retain(|path| path != DATA);
+            let data = self.contract.data();
+            spec.anonymous_volumes.retain(|path| path != data);
             spec.volumes
-                .push(self.session.mount(DATA_VOLUME, DATA, false));
+                .push(self.session.mount(DATA_VOLUME, data, false));
         }
     }
 

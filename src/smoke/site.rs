@@ -201,7 +201,7 @@ impl<'a> Site<'a> {
         let mut spec = self
             .images
             .container(&self.reference, "probe", &[host::BOOT_ID]);
-        spec.privileged = self.needs.privileged;
+        spec.grant(&self.contract.privileges);
         spec.entrypoint = Some("cat".to_owned());
         let unprivileged = |detail| match self.engine.runtime() {
             None => EngineError::Unprivileged { engine, detail },

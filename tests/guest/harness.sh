@@ -10,6 +10,7 @@ here=${0%/*}
 common=$here/../../images/common/rootfs
 dind=$here/../../images/dind/rootfs
 vmlc=$here/../../images/vmlc/rootfs
+rootless_part=$here/../../images/rootless/rootfs
 sentence=''
 
 it() {
@@ -39,6 +40,18 @@ contains() {
   esac
 }
 
+# lacks TEXT PART
+lacks() {
+  case $1 in
+    *"$2"*)
+      echo "not ok $sentence"
+      echo "# got    [$1]"
+      echo "# wanted no [...$2...]"
+      ;;
+    *) echo "ok $sentence" ;;
+  esac
+}
+
 # yes / no COMMAND...: its status.
 yes() {
   if "$@"; then echo "ok $sentence"; else echo "not ok $sentence"; fi
@@ -55,6 +68,8 @@ load() {
       . "$dind/usr/lib/dind/$name.sh"
     elif [ -e "$vmlc/usr/lib/dind/$name.sh" ]; then
       . "$vmlc/usr/lib/dind/$name.sh"
+    elif [ -e "$rootless_part/usr/lib/dind/$name.sh" ]; then
+      . "$rootless_part/usr/lib/dind/$name.sh"
     else
       . "$common/usr/lib/dind/$name.sh"
     fi

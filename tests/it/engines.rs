@@ -100,6 +100,11 @@ const SUPERVISE: &str = r#"
 dir=$1
 shift
 ip link set lo up
+# As udev leaves the device on a usual host: everybody's (rules of systemd, 50-udev-default.rules).
+if [ -c /dev/net/tun ]; then
+  mount -t tmpfs -o size=4k,mode=755 tmpfs /dev/net
+  mknod -m 666 /dev/net/tun c 10 200
+fi
 daemon=
 if [ $# -gt 0 ]; then
   "$@" >"$dir/log" 2>&1 &

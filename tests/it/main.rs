@@ -33,6 +33,7 @@ mod push;
 mod push_faults;
 mod readers;
 mod repositories;
+mod rootless;
 mod signed;
 mod small_image;
 mod smoke;

@@ -61,6 +61,13 @@ const DAEMON: &[&str] = &[
     "iptables",
     "runc",
 ];
+/// What a daemon of a user who is not root runs in.
+const ROOTLESS: &[&str] = &[
+    "rootlesskit",
+    "slirp4netns",
+    "shadow-subids",
+    "fuse-overlayfs",
+];
 /// The first has the engine's version.
 const CLIENT: &[&str] = &["docker-cli"];
 /// What only some branches have: `/bin/sh` became a package in 3.17.
@@ -76,7 +83,7 @@ const EXCLUDE: &[&str] = &["/etc/init.d/*", "/etc/conf.d/*"];
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     let (base, engine, optional) = match profile {
         // There is no systemd: a recipe that asks for it is refused when it is loaded.
-        Profile::Dind | Profile::Vmlc => (BASE, DAEMON, DAEMON_OPTIONAL),
+        Profile::Dind | Profile::Vmlc | Profile::Rootless => (BASE, DAEMON, DAEMON_OPTIONAL),
         Profile::Cli => (CLI_BASE, CLIENT, PLUGINS),
     };
     let mut packages = ProfilePackages {
@@ -88,6 +95,9 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     };
     // Packages are called as their programs are.
     packages.engine.push(recipe.init.word().to_owned());
+    if profile == Profile::Rootless {
+        packages.extra = owned(ROOTLESS);
+    }
     match recipe.userland {
         Userland::Standard => {
             packages.base.extend(owned(STANDARD));

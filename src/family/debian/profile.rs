@@ -61,6 +61,9 @@ const MACHINE: &[&str] = &[
     "systemd-sysv",
 ];
 const DIND_ENGINE: &[&str] = &["iptables", "arptables", "ebtables"];
+/// What a daemon of a user who is not root runs in: namespaces, a network, and overlays where the
+/// kernel (before 5.11) or the host's file system has none for users.
+const ROOTLESS: &[&str] = &["rootlesskit", "slirp4netns", "uidmap", "fuse-overlayfs"];
 /// bookworm's init-system-helpers would otherwise pull in usrmerge and with it perl.
 const OPTIONAL: &[&str] = &["usr-is-merged"];
 
@@ -95,7 +98,7 @@ fn client_packages(package: EnginePackage) -> (&'static [&'static str], &'static
 /// The packages of `profile`.
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     let (base, (needed, optional), tools) = match profile {
-        Profile::Dind | Profile::Vmlc => (
+        Profile::Dind | Profile::Vmlc | Profile::Rootless => (
             DIND_BASE,
             daemon_packages(recipe.engine_package),
             DIND_ENGINE,
@@ -115,6 +118,9 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
         InitKind::Systemd => packages.extra = machine(recipe.engine_package),
         // Packages are called as their programs are.
         init => packages.engine.push(init.word().to_owned()),
+    }
+    if profile == Profile::Rootless {
+        packages.extra = owned(ROOTLESS);
     }
     match recipe.userland {
         Userland::Standard => {

@@ -23,6 +23,11 @@ pub use values::{
     AccountField, AccountName, AccountRef, FileMode, ImagePath, OwnerText, RegistryHost,
 };
 
+/// Who a rootless daemon runs as, by name and number: those of docker:dind-rootless.
+const DAEMON_USER: &str = "rootless";
+/// See [`DAEMON_USER`].
+pub const DAEMON_UID: u32 = 1000;
+
 /// Everything of its own that a recipe puts into the image.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Content {
@@ -41,6 +46,27 @@ pub struct Content {
 }
 
 impl Content {
+    /// Adds the user whose daemon it is in the profile `rootless`, as docker:dind-rootless has it,
+    /// unless the recipe has one of that name.
+    ///
+    /// # Errors
+    /// When the recipe's user of that name cannot run it.
+    pub(super) fn add_daemon_user(&mut self) -> Result<(), String> {
+        let name: AccountName = DAEMON_USER.parse()?;
+        let user = self.users.entry(name).or_insert_with(|| User {
+            uid: Some(DAEMON_UID),
+            comment: "Docker daemon".to_owned(),
+            subordinate_ids: true,
+            ..User::default()
+        });
+        match user.uid == Some(DAEMON_UID) && user.subordinate_ids && user.home.is_none() {
+            true => Ok(()),
+            false => Err(format!(
+                "[users.{DAEMON_USER}] is who the daemon of the profile `rootless` runs as: `uid` {DAEMON_UID}, `subordinate-ids` true and the default `home`; name your own user otherwise"
+            )),
+        }
+    }
+
     /// Whether the recipe has none.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()

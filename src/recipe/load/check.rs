@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::model::Distribution;
-use super::super::settings::SearchPath;
+use super::super::settings::{Hardening, SearchPath};
 use super::super::values::PackageName;
 use super::super::words::{InitKind, ListenTcp, Profile};
 
@@ -39,6 +39,17 @@ pub(super) fn machine(profile: Option<Profile>, tcp: Option<ListenTcp>) -> Resul
                 .to_owned(),
         ),
         _ => Ok(()),
+    }
+}
+
+/// A user who is not root has one range of subordinate ids, which the daemon itself uses.
+pub(super) fn rootless(hardening: &Hardening) -> Result<(), String> {
+    match hardening.userns_remap {
+        true => Err(
+            "[hardening] `userns-remap` maps users of a daemon of root; in the profile `rootless` all of them are mapped already: remove it"
+                .to_owned(),
+        ),
+        false => Ok(()),
     }
 }
 

@@ -122,6 +122,12 @@ impl Smoke {
         self.iptables = Some(vec![iptables]);
         self.mode = vec![SmokeMode::Command];
     }
+
+    /// Leaves storages that a user who is not root can have where the recipe names none.
+    pub(in crate::recipe) fn without_root(&mut self) {
+        self.storage
+            .get_or_insert_with(|| vec![SmokeStorage::Volume, SmokeStorage::Tmpfs]);
+    }
 }
 
 impl RawSmoke {

@@ -60,9 +60,21 @@ pub struct Storage {
 }
 
 impl RawStorage {
-    pub(in crate::recipe) fn finish(self) -> Result<Storage, String> {
+    /// `rootless` is whether the engine is one of a user who is not root, who has no loop devices.
+    pub(in crate::recipe) fn finish(self, rootless: bool) -> Result<Storage, String> {
+        let usual = match rootless {
+            true => StorageFallback::FuseOverlayfs,
+            false => StorageFallback::Loop,
+        };
+        let fallback = self.fallback.unwrap_or_else(|| vec![usual]);
+        if rootless && fallback.contains(&StorageFallback::Loop) {
+            return Err(
+                "[storage] `fallback` has `loop`, which takes root to mount, and the profile `rootless` has none; use fuse-overlayfs or tmpfs"
+                    .to_owned(),
+            );
+        }
         Ok(Storage {
-            fallback: self.fallback.unwrap_or_else(|| vec![StorageFallback::Loop]),
+            fallback,
             size: self.size.map_or_else(|| SIZE.parse(), Ok)?,
             driver: self.driver,
             gc_disk: self.gc_disk,

@@ -3,7 +3,7 @@
 use super::super::bench::Bench;
 use super::super::error::CheckError;
 use super::super::nested::IMAGE;
-use super::{Check, KILLED, Ruling, has_daemon, held, rule, violated};
+use super::{Check, KILLED, Ruling, has_root_daemon, held, rule, violated};
 use crate::recipe::CgroupNamespace;
 
 pub(super) const CHECK: Check = Check {
@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     hint: "a cgroup-parent outside of the container's own group, or hierarchies that the container cannot write; the decision `cgroup` of `dindctl report` says what was seen",
     limit: 120,
     needs: &[],
-    applies: has_daemon,
+    applies: has_root_daemon,
     run,
 };
 

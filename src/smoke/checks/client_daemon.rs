@@ -3,7 +3,6 @@
 use super::super::bench::{Bench, CERTS_VOLUME, CLIENT_CERTS, NETWORK};
 use super::super::engine::{Feature, RunSpec};
 use super::super::error::CheckError;
-use super::super::matrix::DATA;
 use super::super::nested::IMAGE;
 use super::{Check, Ruling, held, is_client, rule, violated};
 use crate::process::Input;
@@ -35,14 +34,14 @@ fn run(bench: &Bench<'_>) -> Ruling {
     bench
         .engine
         .create_volume(&certificates(false).volume, &label)?;
-    let daemon = RunSpec {
-        privileged: contract.privileges.privileged,
+    let mut daemon = RunSpec {
         stop_timeout: Some(contract.stop_timeout),
         network: Some(network.clone()),
         volumes: vec![certificates(false)],
-        anonymous_volumes: vec![DATA.to_owned()],
+        anonymous_volumes: vec![contract.data().to_owned()],
         ..bench.session.container(image, "daemon", &[])
     };
+    daemon.grant(&contract.privileges);
     rule!(
         bench
             .main

@@ -1,7 +1,7 @@
 //! Users of the group `docker` can speak to the daemon.
 
 use super::super::bench::Bench;
-use super::{Check, Ruling, has_daemon, held, violated};
+use super::{Check, Ruling, has_root_daemon, held, violated};
 
 pub(super) const CHECK: Check = Check {
     id: "group",
@@ -9,7 +9,7 @@ pub(super) const CHECK: Check = Check {
     hint: "no group `docker` in /etc/group: the package's account rule was not applied or another /etc/group was mounted, so dockerd made its socket root's alone",
     limit: 60,
     needs: &[],
-    applies: has_daemon,
+    applies: has_root_daemon,
     run,
 };
 

@@ -1,7 +1,7 @@
 //! Nested networks use the iptables backend that the image promises.
 
 use super::super::bench::Bench;
-use super::{Check, Ruling, has_daemon, held, rule, violated};
+use super::{Check, Ruling, has_root_daemon, held, rule, violated};
 use crate::recipe::IptablesBackend;
 
 pub(super) const CHECK: Check = Check {
@@ -10,7 +10,7 @@ pub(super) const CHECK: Check = Check {
     hint: "/usr/sbin/iptables is not the link of the alternatives, these point at the other backend, DIND_IPTABLES or DOCKER_IPTABLES_LEGACY is set in the image, or the host's kernel lacks the tables of this one",
     limit: 60,
     needs: &[],
-    applies: has_daemon,
+    applies: has_root_daemon,
     run,
 };
 

@@ -24,6 +24,7 @@ mod published_port;
 mod ready;
 mod refusal;
 mod registry;
+mod rootless;
 mod second_daemon;
 mod ssh;
 mod stop;
@@ -76,10 +77,11 @@ pub(super) struct Check {
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
-pub(super) const CHECKS: [Check; 31] = [
+pub(super) const CHECKS: [Check; 32] = [
     ready::CHECK,
     refusal::CHECK,
     machine::CHECK,
+    rootless::CHECK,
     engine_info::CHECK,
     group::CHECK,
     ca::CHECK,
@@ -129,10 +131,21 @@ pub(super) fn is_client(contract: &Contract, _: &Cell) -> bool {
 
 /// Profiles with a Docker daemon inside.
 fn has_daemon(contract: &Contract, cell: &Cell) -> bool {
-    let daemon = [Profile::Dind, Profile::Vmlc].map(Profile::word);
+    let daemon = [Profile::Dind, Profile::Vmlc, Profile::Rootless].map(Profile::word);
     daemon.contains(&contract.profile.as_str())
         && !contract.engine.version.is_empty()
         && cell.storage != SmokeStorage::VirtiofsRefused
+}
+
+/// Those whose daemon is root in the outer container: it divides control groups, and its networks are
+/// the outer container's.
+fn has_root_daemon(contract: &Contract, cell: &Cell) -> bool {
+    has_daemon(contract, cell) && !is_rootless(contract, cell)
+}
+
+/// Daemons of a user who is not root.
+fn is_rootless(contract: &Contract, _: &Cell) -> bool {
+    contract.profile == Profile::Rootless.word()
 }
 
 /// Those whose container is the daemon, and ends with it.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::super::bench::Bench;
 use super::super::engine::State;
 use super::super::error::CheckError;
-use super::super::matrix::DATA;
 use super::{Check, Held, Ruling, refuses, violated};
 
 pub(super) const CHECK: Check = Check {
@@ -24,6 +23,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// How often the container is looked at.
 const POLL: Duration = Duration::from_millis(200);
+
+/// Where the daemons lie that this check is for.
+const DATA: &str = "/var/lib/docker";
 
 /// What a message has to have beside the file system: the place, and a remedy.
 const WORDS: [&str; 4] = [DATA, "put a volume on", "DIND_STORAGE=loop", "tmpfs"];

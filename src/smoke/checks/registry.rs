@@ -32,9 +32,10 @@ const PASSWORD: &str = "carried-through";
 
 /// Where the server has its certificate and clients their password: below the one directory that
 /// every container of an engine can write to.
-const DIRECTORY: &str = "/run/dindimg-smoke";
+const DIRECTORY: &str = "/tmp/dindimg-smoke";
 
-/// Passes what comes in over TLS to its output, and its input back: one connection after another.
+/// Passes what comes in over TLS to its output, and its input back: one connection after another. A
+/// daemon that is not root's has a loopback of its own.
 const SERVER: &str = r#"set -e
 umask 077
 mkdir -p "$1"
@@ -42,10 +43,13 @@ cd "$1"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
   -subj /CN=localhost -keyout key.pem -out cert.pem 2>made >&2 || { cat made >&2; exit 1; }
 echo $$ >pid
-exec timeout 100 openssl s_server -quiet -accept "$2" -key key.pem -cert cert.pem"#;
+enter=
+[ "$(id -u)" = 0 ] || enter="nsenter --target $(pgrep -x dockerd) --user --net --preserve-credentials"
+exec $enter timeout 100 openssl s_server -quiet -accept "$2" -key key.pem -cert cert.pem"#;
 
-const LISTENS: &str =
-    r#"[ -s "$1/pid" ] && grep -q ' 0100007F:1543 00000000:0000 0A ' /proc/net/tcp"#;
+const LISTENS: &str = r#"daemon=self
+[ "$(id -u)" = 0 ] || daemon=$(pgrep -x dockerd)
+[ -s "$1/pid" ] && grep -q ' 0100007F:1543 00000000:0000 0A ' "/proc/$daemon/net/tcp""#;
 
 const END: &str = r#"kill "$(cat "$1/pid")"; rm -r "$1""#;
 

@@ -6,7 +6,6 @@ use super::super::bench::Bench;
 use super::super::engine::{Feature, RunSpec};
 use super::super::error::CheckError;
 use super::super::inner::Inner;
-use super::super::matrix::DATA;
 use super::super::nested::IMAGE;
 use super::{Check, Ruling, has_daemon, held, rule, violated};
 use crate::recipe::SmokeStorage;
@@ -86,9 +85,10 @@ fn run(bench: &Bench<'_>) -> Ruling {
 /// A daemon container on the volume that both images get.
 fn on_volume(bench: &Bench<'_>, role: &str) -> RunSpec {
     let mut spec = bench.privileged(role, &[]);
-    spec.anonymous_volumes.retain(|path| path != DATA);
+    let data = bench.contract.data();
+    spec.anonymous_volumes.retain(|path| path != data);
     spec.volumes
-        .push(bench.session.mount(DATA_ROLE, DATA, false));
+        .push(bench.session.mount(DATA_ROLE, data, false));
     spec
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::words::{image_from, loaded_names, run_args, state_from, with_algorithm};
+use super::words::{RunWords, image_from, loaded_names, run_args, state_from, with_algorithm};
 use super::{Capabilities, Engine, EngineError, EngineInfo, Image, RunSpec, Settings, State};
 use crate::process::{Command, Input, Output};
 
@@ -36,8 +36,8 @@ pub(super) struct Dialect {
     pub install: &'static str,
     /// The variable that tells its program where the service is.
     pub variable: &'static str,
-    /// The option of `run` that gives a container another name on its network.
-    pub alias: &'static str,
+    /// Its own words for options of `run`.
+    pub words: RunWords,
     /// What it can do.
     pub capabilities: Capabilities,
     /// Reads the answer of `info`, or says why there is none.
@@ -235,7 +235,7 @@ impl Engine for Cli {
         let command = self
             .command(&["run", "--detach"])
             .args(self.with_runtime())
-            .args(run_args(spec, self.dialect.alias))
+            .args(run_args(spec, self.dialect.words))
             .timeout(RUN_TIMEOUT);
         self.must(command, "run", &spec.image).map(drop)
     }
@@ -247,7 +247,7 @@ impl Engine for Cli {
         }
         let output = command
             .args(self.with_runtime())
-            .args(run_args(spec, self.dialect.alias))
+            .args(run_args(spec, self.dialect.words))
             .input(input)
             .timeout(RUN_TIMEOUT)
             .output()?;
@@ -369,9 +369,13 @@ mod tests {
             name: "dindimg-no-engine",
             install: "an engine",
             variable: "NONE",
-            alias: "--network-alias",
+            words: RunWords {
+                alias: "--network-alias",
+                whole_proc: "systempaths=unconfined",
+            },
             capabilities: Capabilities {
                 privileged: true,
+                unconfined: true,
                 networks: true,
                 volumes: true,
                 restart: true,

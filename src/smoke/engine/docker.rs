@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cli::{Cli, Dialect, Runtimes};
-use super::words::{architecture, count, release, text_at};
+use super::words::{RunWords, architecture, count, release, text_at};
 use super::{Capabilities, CgroupNamespaces, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -16,9 +16,13 @@ pub(super) static DIALECT: Dialect = Dialect {
     name: "docker",
     install: "Docker (Debian: apt-get install docker.io; see docs.docker.com/engine/install)",
     variable: "DOCKER_HOST",
-    alias: "--network-alias",
+    words: RunWords {
+        alias: "--network-alias",
+        whole_proc: "systempaths=unconfined",
+    },
     capabilities: Capabilities {
         privileged: true,
+        unconfined: true,
         networks: true,
         volumes: true,
         restart: true,

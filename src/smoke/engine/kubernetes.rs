@@ -215,6 +215,7 @@ impl Engine for Kubernetes {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             privileged: true,
+            unconfined: false,
             networks: false,
             volumes: false,
             restart: false,

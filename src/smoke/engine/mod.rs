@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::guest::{Confinement, Privileges};
 use crate::lab::Supply;
 use crate::process::{Command, Input, Interrupt, Output};
 use crate::recipe::{CgroupNamespace, SmokeHost, SmokeStorage};
@@ -219,6 +220,8 @@ pub trait Engine: Send + Sync {
 pub struct Capabilities {
     /// `run --privileged`, as far as the host permits it.
     pub privileged: bool,
+    /// Containers that are confined by less than usual.
+    pub unconfined: bool,
     /// Networks of their own between containers.
     pub networks: bool,
     /// Named volumes shared between containers.
@@ -348,6 +351,10 @@ pub struct RunSpec {
     pub label: String,
     /// Whether to give it every privilege.
     pub privileged: bool,
+    /// What it is not confined by, where it does not have every privilege.
+    pub unconfined: Vec<Confinement>,
+    /// Devices of the host.
+    pub devices: Vec<String>,
     /// Whether its root file system is mounted read-only.
     pub read_only: bool,
     /// Seconds between the stop signal and killing, for engines that are told so at the start.
@@ -376,6 +383,15 @@ pub struct RunSpec {
     pub entrypoint: Option<String>,
     /// Arguments after the image.
     pub args: Vec<String>,
+}
+
+impl RunSpec {
+    /// Gives the container what an image asks for.
+    pub fn grant(&mut self, privileges: &Privileges) {
+        self.privileged = privileges.privileged;
+        self.unconfined.clone_from(&privileges.unconfined);
+        self.devices.clone_from(&privileges.devices);
+    }
 }
 
 /// A named volume inside a container.

@@ -10,7 +10,7 @@
 use serde_json::Value;
 
 use super::cli::{Cli, Dialect, Runtimes};
-use super::words::{architecture, count, text_at};
+use super::words::{RunWords, architecture, count, text_at};
 use super::{Capabilities, CgroupNamespaces, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -23,9 +23,13 @@ static DIALECT: Dialect = Dialect {
     name: "nerdctl",
     install: "nerdctl and containerd (see the releases of containerd/nerdctl)",
     variable: "CONTAINERD_ADDRESS",
-    alias: "--hostname",
+    words: RunWords {
+        alias: "--hostname",
+        whole_proc: "systempaths=unconfined",
+    },
     capabilities: Capabilities {
         privileged: true,
+        unconfined: true,
         networks: true,
         volumes: true,
         restart: true,

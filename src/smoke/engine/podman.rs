@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::cli::{Cli, Dialect, Runtimes};
-use super::words::{architecture, count, text_at};
+use super::words::{RunWords, architecture, count, text_at};
 use super::{Capabilities, CgroupNamespaces, EngineInfo, Entry};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -16,9 +16,13 @@ pub(super) static DIALECT: Dialect = Dialect {
     name: "podman",
     install: "Podman (Debian: apt-get install podman)",
     variable: "CONTAINER_HOST",
-    alias: "--network-alias",
+    words: RunWords {
+        alias: "--network-alias",
+        whole_proc: "unmask=ALL",
+    },
     capabilities: Capabilities {
         privileged: true,
+        unconfined: true,
         networks: true,
         volumes: true,
         restart: true,

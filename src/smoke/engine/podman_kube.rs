@@ -124,6 +124,7 @@ impl Engine for PodmanKube {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             privileged: true,
+            unconfined: false,
             networks: false,
             volumes: false,
             restart: true,

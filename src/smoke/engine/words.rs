@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::{Image, RunSpec, State};
+use crate::guest::Confinement;
 use crate::platform::Architecture;
 
 /// The text at a JSON pointer, or which pointer has none.
@@ -22,14 +23,35 @@ pub(super) fn count(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|count| u32::try_from(count).ok())
 }
 
-/// The options of `run`, the image and its arguments. `alias_option` gives a container another name
-/// on its network.
-pub(super) fn run_args(spec: &RunSpec, alias_option: &str) -> Vec<String> {
+/// Options of `run` that clients have different words for.
+#[derive(Clone, Copy)]
+pub(super) struct RunWords {
+    /// Gives a container another name on its network.
+    pub alias: &'static str,
+    /// The value of `--security-opt` that shows all of `/proc`.
+    pub whole_proc: &'static str,
+}
+
+/// The value of `--security-opt` without which a container is confined.
+fn unconfined(confinement: Confinement, words: RunWords) -> &'static str {
+    match confinement {
+        Confinement::Seccomp => "seccomp=unconfined",
+        Confinement::Apparmor => "apparmor=unconfined",
+        Confinement::Selinux => "label=disable",
+        Confinement::Proc => words.whole_proc,
+    }
+}
+
+/// The options of `run`, the image and its arguments.
+pub(super) fn run_args(spec: &RunSpec, words: RunWords) -> Vec<String> {
     let mut args = vec![format!("--name={}", spec.name)];
     args.push(format!("--label={}", spec.label));
     if spec.privileged {
         args.push("--privileged".to_owned());
     }
+    let lifted = spec.unconfined.iter();
+    args.extend(lifted.map(|one| format!("--security-opt={}", unconfined(*one, words))));
+    args.extend(spec.devices.iter().map(|path| format!("--device={path}")));
     if spec.read_only {
         args.push("--read-only".to_owned());
     }
@@ -61,7 +83,7 @@ pub(super) fn run_args(spec: &RunSpec, alias_option: &str) -> Vec<String> {
     args.extend(
         spec.aliases
             .iter()
-            .map(|alias| format!("{alias_option}={alias}")),
+            .map(|alias| format!("{}={alias}", words.alias)),
     );
     args.extend(
         spec.hosts
@@ -180,6 +202,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const WORDS: RunWords = RunWords {
+        alias: "--network-alias",
+        whole_proc: "systempaths=unconfined",
+    };
+
     #[test]
     fn a_spec_becomes_the_options_of_run() {
         let spec = RunSpec {
@@ -187,6 +214,8 @@ mod tests {
             name: "n".into(),
             label: "k=v".into(),
             privileged: true,
+            unconfined: vec![Confinement::Seccomp, Confinement::Proc],
+            devices: vec!["/dev/net/tun".into()],
             read_only: true,
             stop_timeout: Some(10),
             cgroup_namespace: Some("host".into()),
@@ -206,10 +235,13 @@ mod tests {
             entrypoint: Some("sh".into()),
             args: vec!["-c".into(), "exit 7".into()],
         };
-        insta::assert_snapshot!(run_args(&spec, "--network-alias").join("\n"), @r"
+        insta::assert_snapshot!(run_args(&spec, WORDS).join("\n"), @r"
         --name=n
         --label=k=v
         --privileged
+        --security-opt=seccomp=unconfined
+        --security-opt=systempaths=unconfined
+        --device=/dev/net/tun
         --read-only
         --cgroupns=host
         --memory=314572800

@@ -7,10 +7,7 @@ use crate::recipe::{CgroupNamespace, SmokeMode, SmokeStorage};
 use super::super::engine::RunSpec;
 use super::cell::Cell;
 
-/// The data directory of the inner engine, as docker:dind has it.
-pub(crate) const DATA: &str = "/var/lib/docker";
-
-/// A data directory on the container's own root: images declare [`DATA`] a volume, and a declared
+/// A data directory on the container's own root: images declare theirs a volume, and a declared
 /// volume cannot be had away from the command line.
 const LOOP_DATA: &str = "/srv/docker";
 
@@ -22,6 +19,7 @@ const COMMAND: [&str; 2] = ["sleep", "86400"];
 
 /// Gives a container what its cell asks for; `images/README.md` has the variables.
 pub(crate) fn apply(cell: &Cell, contract: &Contract, spec: &mut RunSpec) {
+    let data = contract.data();
     let namespace = match cell.cgroup {
         CgroupNamespace::Private => "private",
         CgroupNamespace::Host => "host",
@@ -31,26 +29,26 @@ pub(crate) fn apply(cell: &Cell, contract: &Contract, spec: &mut RunSpec) {
         }
     };
     spec.cgroup_namespace = Some(namespace.to_owned());
-    spec.tmpfs.retain(|path| path != DATA);
+    spec.tmpfs.retain(|path| path != data);
     match cell.storage {
-        SmokeStorage::Volume => spec.anonymous_volumes.push(DATA.to_owned()),
-        SmokeStorage::Tmpfs => spec.tmpfs.push(DATA.to_owned()),
+        SmokeStorage::Volume => spec.anonymous_volumes.push(data.to_owned()),
+        SmokeStorage::Tmpfs => spec.tmpfs.push(data.to_owned()),
         SmokeStorage::Loop => {
             let daemon = serde_json::json!({ "data-root": LOOP_DATA });
             set(spec, "DIND_DAEMON_JSON", &daemon.to_string());
             set(spec, "DIND_STORAGE", "overlay2 loop");
         }
-        SmokeStorage::Virtiofs => share(spec, Share::XATTR),
+        SmokeStorage::Virtiofs => share(spec, data, Share::XATTR),
         SmokeStorage::VirtiofsMemory => {
-            share(spec, Share::PLAIN);
+            share(spec, data, Share::PLAIN);
             set(spec, "DIND_STORAGE", "overlay2 tmpfs");
         }
         SmokeStorage::VirtiofsLoop => {
-            share(spec, Share::PLAIN);
+            share(spec, data, Share::PLAIN);
             set(spec, "DIND_STORAGE", "overlay2 loop");
         }
         SmokeStorage::VirtiofsRefused => {
-            share(spec, Share::PLAIN);
+            share(spec, data, Share::PLAIN);
             set(spec, "DIND_STORAGE", "overlay2");
         }
     }
@@ -61,8 +59,8 @@ pub(crate) fn apply(cell: &Cell, contract: &Contract, spec: &mut RunSpec) {
 }
 
 /// Puts the data directory on a directory of the machine's host, one for each container.
-fn share(spec: &mut RunSpec, share: Share) {
-    let directory = format!("{}/{}:{DATA}", share.path(), spec.name);
+fn share(spec: &mut RunSpec, data: &str, share: Share) {
+    let directory = format!("{}/{}:{data}", share.path(), spec.name);
     spec.binds.push(directory);
 }
 
@@ -84,6 +82,8 @@ fn set(spec: &mut RunSpec, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DATA: &str = "/var/lib/docker";
 
     fn spec(name: &str) -> RunSpec {
         let contract: Contract = serde_json::from_value(serde_json::json!({

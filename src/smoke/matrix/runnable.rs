@@ -11,6 +11,8 @@ use super::cell::Cell;
 pub struct Needs {
     /// `--privileged`.
     pub privileged: bool,
+    /// Less confinement than usual, or devices.
+    pub unconfined: bool,
     /// Its root file system is mounted read-only.
     pub read_only: bool,
     /// Its architecture in OCI's words, where it is known.
@@ -25,6 +27,8 @@ impl Needs {
         Self {
             handed_over,
             privileged: contract.privileges.privileged,
+            unconfined: !contract.privileges.unconfined.is_empty()
+                || !contract.privileges.devices.is_empty(),
             read_only: contract.read_only,
             architecture,
         }
@@ -45,6 +49,11 @@ pub(crate) fn unable(
     }
     if needs.privileged && !capabilities.privileged {
         return Some(format!("{engine} gives no privileged containers"));
+    }
+    if needs.unconfined && !capabilities.unconfined {
+        return Some(format!(
+            "{engine} gives no containers that are confined less and not privileged"
+        ));
     }
     if let Some(architecture) = &needs.architecture
         && *architecture != info.architecture
@@ -142,6 +151,7 @@ mod tests {
         let cell: Cell = name.parse().expect("a cell");
         let mut capabilities = Capabilities {
             privileged: true,
+            unconfined: true,
             networks: true,
             volumes: true,
             restart: true,
@@ -161,6 +171,7 @@ mod tests {
         };
         let mut needs = Needs {
             privileged: true,
+            unconfined: false,
             read_only: false,
             architecture: Some("amd64".to_owned()),
             handed_over: true,
@@ -177,6 +188,12 @@ mod tests {
         assert_eq!(
             judge(LOOP, |capabilities, _, _| capabilities.privileged = false),
             "docker gives no privileged containers"
+        );
+        assert_eq!(
+            judge(LOOP, |capabilities, _, needs| {
+                (capabilities.unconfined, needs.unconfined) = (false, true);
+            }),
+            "docker gives no containers that are confined less and not privileged"
         );
         assert_eq!(
             judge(LOOP, |_, info, _| info.architecture = "arm64".to_owned()),

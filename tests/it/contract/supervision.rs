@@ -113,14 +113,24 @@ fn a_command_that_obeys_a_stop_decides_the_exit_code() {
 }
 
 #[test]
+fn kills_on_one_volume_are_survived() {
+    survives(5);
+}
+
+#[test]
+#[ignore = "twenty starts take two minutes"]
 fn twenty_kills_on_one_volume_are_survived() {
+    survives(20);
+}
+
+fn survives(kills: u32) {
     beside_others(|| {
         let volume = Volume::new("killed");
         let guest = Guest::start(&[&volume.at("/var/lib/docker")], &[])
             .ready()
             .loaded();
         guest.sh("docker run -d --name kept --restart always t busybox sleep 600");
-        for round in 0..20 {
+        for round in 0..kills {
             engine().run(&["kill", &guest.name]);
             assert_eq!(guest.wait(), 137);
             // Pid files that name processes which are alive in the next life.
@@ -143,12 +153,22 @@ fn twenty_kills_on_one_volume_are_survived() {
 }
 
 #[test]
+fn nested_runs_leave_no_zombie() {
+    reaps(40);
+}
+
+#[test]
+#[ignore = "they take two minutes"]
 fn two_hundred_nested_runs_leave_no_zombie() {
+    reaps(200);
+}
+
+fn reaps(runs: u32) {
     beside_others(|| {
         let guest = Guest::start(&[], &[]).ready().loaded();
-        guest.sh(
-            "seq 200 | xargs -P 4 -I N docker run --rm --network none --name run-N t busybox true",
-        );
+        guest.sh(&format!(
+            "seq {runs} | xargs -P 4 -I N docker run --rm --network none --name run-N t busybox true",
+        ));
         let zombies = "cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z ' || :";
         assert_eq!(guest.sh(zombies), "0", "{}", guest.sh("ps axf"));
         assert_eq!(guest.sh("docker ps -aq"), "");

@@ -149,6 +149,11 @@ config_load_run() {
   config_number DIND_START_ATTEMPTS "$cfg_start_attempts" 1
   cfg_hook_timeout=${DIND_HOOK_TIMEOUT:-300}
   config_number DIND_HOOK_TIMEOUT "$cfg_hook_timeout" 1
+  cfg_preload=${DIND_PRELOAD:-}
+  cfg_preload_timeout=${DIND_PRELOAD_TIMEOUT:-600}
+  config_number DIND_PRELOAD_TIMEOUT "$cfg_preload_timeout" 1
+  [ -z "$cfg_preload" ] || [ -d "$cfg_preload" ] ||
+    die "DIND_PRELOAD must be a directory with archives of docker save, not '$cfg_preload'"
   config_number DIND_STOP_TIMEOUT "$cfg_stop_timeout"
   config_number DIND_STOP_GRACE "$cfg_stop_grace"
 }

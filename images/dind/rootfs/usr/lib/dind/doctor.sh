@@ -13,8 +13,12 @@ doctor() {
     doctor_report
   else
     echo "no daemon was started in this container"
-    can_administer || doctor_say "this container may not mount, a daemon cannot be started" \
-      "docker run --privileged; in a pod securityContext.privileged: true"
+    if [ "$rootless" = outside ]; then
+      doctor_rootless
+    else
+      can_administer || doctor_say "this container may not mount, a daemon cannot be started" \
+        "docker run --privileged; in a pod securityContext.privileged: true"
+    fi
   fi
   echo
   doctor_decisions
@@ -27,6 +31,16 @@ doctor() {
     return 0
   fi
   return 1
+}
+
+# doctor_rootless: what a daemon of this user lacks.
+doctor_rootless() {
+  rootless_look
+  while IFS='|' read -r what remedy; do
+    [ -z "$what" ] || doctor_say "$what" "$remedy"
+  done <<END
+$rootless_lacks
+END
 }
 
 # doctor_say WHAT REMEDY

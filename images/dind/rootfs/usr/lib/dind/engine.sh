@@ -2,6 +2,9 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # What the installed dockerd can do, where it keeps its things, and the flags the runtime adds.
 
+# Where dockerd keeps its things when nobody says otherwise.
+engine_data=/var/lib/docker engine_exec=/var/run/docker engine_pid=/var/run/docker.pid engine_socket=/var/run/docker.sock
+
 # Flags for dockerd, one a line; added to the user's own.
 dockerd_flags=''
 engine_newline='
@@ -49,17 +52,17 @@ engine_locate() {
   if args_value data-root g "$@" || args_value graph '' "$@"; then
     data_root=$arg_value
   else
-    data_root=${config_data_root:-/var/lib/docker}
+    data_root=${config_data_root:-$engine_data}
   fi
   if args_value exec-root '' "$@"; then
     exec_root=$arg_value
   else
-    exec_root=${config_exec_root:-/var/run/docker}
+    exec_root=${config_exec_root:-$engine_exec}
   fi
   if args_value pidfile p "$@"; then
     pid_file=$arg_value
   else
-    pid_file=${config_pid_file:-/var/run/docker.pid}
+    pid_file=${config_pid_file:-$engine_pid}
   fi
 }
 

@@ -34,7 +34,7 @@ listen_socket() {
     listen_by='file'
   fi
   [ -z "$socket" ] || return 0
-  socket=/var/run/docker.sock
+  socket=$engine_socket
   if [ -n "$listen_by" ]; then
     listen_missing=$listen_by
   elif [ -n "$listen_defaults" ]; then
@@ -49,11 +49,11 @@ listen_named() {
   listen_by='named'
   case $1 in
     unix://)
-      socket=${socket:-/var/run/docker.sock}
+      socket=${socket:-$engine_socket}
       ;;
     unix://*) socket=${socket:-${1#unix://}} ;;
     fd://*)
-      socket=${socket:-/var/run/docker.sock} listen_activated=1
+      socket=${socket:-$engine_socket} listen_activated=1
       ;;
   esac
 }

@@ -8,6 +8,8 @@
 pools_docker='172.17.0.0/16,16 172.18.0.0/16,16 172.19.0.0/16,16 172.20.0.0/14,16 172.24.0.0/14,16 172.28.0.0/14,16
 192.168.0.0/16,20'
 pools_spare='10.200.0.0/13,20'
+# Lines as in $taken of what lies beyond this network namespace.
+pools_beyond=''
 
 # pools_number ADDRESS: four decimal bytes as one number in $number; status 1 when it is nothing of the kind.
 pools_number() {
@@ -47,7 +49,7 @@ pools_host() {
 
 # pools_taken: "NUMBER MASK" of everything that is reached outside, one a line, in $taken.
 pools_taken() {
-  taken=''
+  taken=$pools_beyond
   if [ -r "$dind_root/proc/net/route" ]; then
     while read -r name destination _ _ _ _ _ mask _; do
       case $name:$mask in

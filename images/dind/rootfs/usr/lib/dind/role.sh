@@ -2,6 +2,11 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # Whether this container is to be a daemon or a client of another one.
 
+# Outside or inside of the namespaces of a daemon that is not root's (rootless.sh); empty for one that is.
+rootless=''
+# The socket of the daemon that this container would start, as a host, where the image's environment names it.
+own_host=''
+
 # own_status: effective user in $own_user, effective capabilities in $own_capabilities: proc(5), /proc/PID/status.
 own_status() {
   own_user='' own_capabilities=''
@@ -53,7 +58,7 @@ role_decide() {
       return 0
       ;;
   esac
-  if [ -n "${DOCKER_HOST:-}" ]; then
+  if [ -n "${DOCKER_HOST:-}" ] && [ "$DOCKER_HOST" != "$own_host" ]; then
     redact "$DOCKER_HOST"
     role=client role_reason="DOCKER_HOST is $redacted"
   elif client_certificates && [ ! -e "$dind_root$DOCKER_TLS_CERTDIR/ca/key.pem" ] &&

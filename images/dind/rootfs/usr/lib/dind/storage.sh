@@ -2,6 +2,9 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # A storage driver that is known to work on the data directory. Left alone, dockerd degrades to vfs in silence.
 
+# Further options of an overlay.
+storage_options=''
+
 # storage_overlay DIR: whether an overlay with its upper layer in DIR can be used as a driver uses it: a mount that
 # succeeds may still lack whiteouts (character devices) or opaque directories (trusted attributes).
 storage_overlay() {
@@ -13,7 +16,7 @@ storage_overlay() {
   }
   true >"$probe/lower/file"
   storage_error=''
-  if ! mount -t overlay -o "lowerdir=$probe/lower,upperdir=$probe/upper,workdir=$probe/work" overlay \
+  if ! mount -t overlay -o "lowerdir=$probe/lower,upperdir=$probe/upper,workdir=$probe/work$storage_options" overlay \
     "$probe/merged" 2>/dev/null; then
     storage_error='an overlay with its upper layer here is refused'
   else

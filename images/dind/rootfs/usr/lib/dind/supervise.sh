@@ -27,6 +27,8 @@ END
   report_timing dockerd "$ready_after"
   report_timing ready "$ready_total"
   report_write ready
+  # From outside of its namespaces nobody sees the bridge.
+  [ "$rootless" != inside ] || bridge=''
   state_write state=ready "socket=$socket" "data_root=$data_root" "tls_cert=${tls_cert:+$cfg_run_dir/served.pem}" \
     "bridge=$bridge"
   log "ready after $ready_total ms"
@@ -113,7 +115,7 @@ daemon_watch_start() {
   dockerd_wait_ready || watch_status=$?
   case $watch_status in
     0)
-      if [ -n "$ready_before" ] || hooks_run ready.d; then
+      if [ -n "$ready_before" ] || { preload_run && hooks_run ready.d; }; then
         true >"$cfg_run_dir/ready"
         ready_announce
         keep_watch daemon
@@ -183,7 +185,7 @@ command_daemon() {
     dockerd_wait_ready || start_status=$?
     case $start_status in
       0)
-        if ! hooks_run ready.d; then
+        if ! preload_run || ! hooks_run ready.d; then
           [ -z "$stop_signal" ] || return 0
           command_fail
         fi

@@ -23,6 +23,11 @@ now_ms
 begun=$now
 die_hook() { termination_note "$1"; }
 config_load
+if [ -r "$lib/rootless.sh" ]; then
+  # shellcheck source=images/rootless/rootfs/usr/lib/dind/rootless.sh
+  . "$lib/rootless.sh"
+  rootless_enter
+fi
 args_form "$@"
 
 # A word that is no program here but a sub-command of docker stands for `docker WORD`, as in docker:dind.
@@ -42,8 +47,14 @@ alone=''
 if [ "$form" = command ] && ! is_on "$cfg_wait"; then
   alone=1
 fi
-role_decide "$form"
+if [ "$rootless" = outside ]; then
+  rootless_decide "$form"
+else
+  role_decide "$form"
+fi
 if [ "$role" = client ]; then
+  # There will be no daemon of this container, whatever the image's environment says.
+  [ "${DOCKER_HOST:-}" != "$own_host" ] || unset DOCKER_HOST
   if [ "$form" = docker ] && [ "$role_chosen" = no ]; then
     warn "client of another daemon, because $role_reason"
   fi
@@ -54,7 +65,8 @@ if [ -n "$alone" ]; then
   exec "$@"
 fi
 
-init_enter "$0" "$@"
+# Inside, rootlesskit is process 1.
+[ "$rootless" = inside ] || init_enter "$0" "$@"
 case $form in
   docker | command) log_quiet=${DIND_QUIET-1} ;;
 esac
@@ -70,8 +82,14 @@ esac
 . "$lib/renew.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/keep.sh
 . "$lib/keep.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/preload.sh
+. "$lib/preload.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/supervise.sh
 . "$lib/supervise.sh"
+
+if [ "$rootless" = inside ]; then
+  rootless_inside
+fi
 
 # daemon_prepare DEFAULTS ARG...: the container and the flags, for these arguments of dockerd.
 daemon_prepare() {
@@ -96,8 +114,13 @@ daemon_for_command() {
   done
 }
 
-case $form in
-  daemon)
+case $rootless:$form in
+  outside:daemon | outside:dockerd) rootless_become "$0" "$@" ;;
+  outside:*)
+    rootless_serve "$0"
+    rootless_run "$@"
+    ;;
+  *:daemon)
     set -f
     # shellcheck disable=SC2086 # a list of words
     set -- "$@" ${DOCKER_ARGS:-}
@@ -106,7 +129,7 @@ case $form in
     log_choose stderr
     run_daemon "$@"
     ;;
-  dockerd)
+  *:dockerd)
     shift
     daemon_prepare '' "$@"
     log_choose stderr
