@@ -286,3 +286,77 @@ fn every_dependency_has_its_reason() {
         missing.join(", ")
     );
 }
+
+/// What a recipe says, by the path of each key. Tables of a list are told apart by their names.
+fn said(prefix: &str, value: &toml::Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                said(&format!("{prefix}.{key}"), value, into);
+            }
+        }
+        toml::Value::Array(list) if list.iter().all(toml::Value::is_table) => {
+            for one in list {
+                let name = one.get("name").and_then(toml::Value::as_str);
+                said(
+                    &format!("{prefix}[{}]", name.unwrap_or_default()),
+                    one,
+                    into,
+                );
+            }
+        }
+        value => {
+            into.insert(prefix.to_owned(), value.to_string());
+        }
+    }
+}
+
+/// A recipe's own words, and the recipe that it extends.
+fn words(name: &str) -> (BTreeMap<String, String>, Option<String>) {
+    let path = root().join("recipes").join(name);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut table: toml::Table = text.parse().expect("TOML");
+    let extends = table.remove("extends");
+    let extends = extends.and_then(|base| base.as_str().map(str::to_owned));
+    let mut own = BTreeMap::new();
+    said("", &toml::Value::Table(table), &mut own);
+    (own, extends)
+}
+
+#[test]
+fn no_two_recipes_repeat_more_than_they_must() {
+    let mut roots: BTreeMap<String, String> = BTreeMap::new();
+    for (path, _) in files("recipes", "toml") {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let (own, mut base) = words(&name);
+        if base.is_none() {
+            // Another distribution has its own root; one distribution has one.
+            let family = ["debian", "alpine"].map(|of| format!(".{of}."));
+            let family = family
+                .iter()
+                .find(|of| own.keys().any(|key| key.starts_with(*of)));
+            let family = family.unwrap_or_else(|| panic!("{name} is of no distribution"));
+            let other = roots.insert(family.clone(), name.to_string());
+            assert_eq!(
+                other, None,
+                "{name} says again what another recipe says: extend it"
+            );
+        }
+        let mut above = BTreeMap::new();
+        while let Some(next) = base {
+            let (words, further) = words(&next);
+            for (key, value) in words {
+                above.entry(key).or_insert(value);
+            }
+            base = further;
+        }
+        for (key, value) in &own {
+            // The name of a variant says which one is changed.
+            let names = key.ends_with("].name");
+            assert!(
+                names || above.get(key) != Some(value),
+                "{name} repeats {key} = {value}"
+            );
+        }
+    }
+}

@@ -48,6 +48,14 @@ pub enum BuildError {
         /// What the file says.
         found: String,
     },
+    /// An image for the engine inside cannot be had.
+    #[error("[[preload]] {name}: {message}")]
+    Preload {
+        /// What the engine inside calls it.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
     /// What the recipe takes from elsewhere cannot be placed.
     #[error("artifact {name}: {message}")]
     Artifact {

@@ -5,6 +5,7 @@ mod config;
 mod error;
 mod exclude;
 mod plan;
+mod preload;
 mod segments;
 mod store;
 mod tags;
@@ -35,6 +36,7 @@ use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
 pub use error::BuildError;
 pub use plan::LayerName;
+pub use preload::Images;
 pub use store::Blobs;
 pub use tags::{TagData, render as render_tag};
 
@@ -54,6 +56,8 @@ pub struct Context<'a> {
     pub epoch: Epoch,
     /// Identifies the program, so that what another version derived is not taken for its own.
     pub program: Digest,
+    /// Images of registries, for `[[preload]]`.
+    pub images: &'a dyn Images,
     /// Who is told of progress.
     pub reporter: &'a dyn Reporter,
 }
@@ -252,6 +256,7 @@ fn image_key(
         "recipe": config::GuestInputs::of(recipe, sources),
         "content": recipe.content,
         "artifacts": recipe.artifacts,
+        "preloads": recipe.preloads,
         "texts": [&recipe.env, &recipe.labels],
     });
     Ok(Digest::of(inputs.to_string()))
@@ -302,6 +307,7 @@ fn assemble(
     let artifacts = artifacts(recipe, lock, platform)?;
     let mut names: Vec<String> = packages.iter().map(Package::label).collect();
     names.extend(artifacts.iter().map(artifact::Source::name));
+    names.extend(recipe.preloads.iter().map(preload::title));
     let mtime = epoch.seconds();
     artifact::place_all(
         &mut tree,
@@ -311,6 +317,8 @@ fn assemble(
         context.fetcher,
         mtime,
     )?;
+    let first = packages.len() + artifacts.len();
+    preload::place_all(&mut tree, recipe, platform, first, &names, context)?;
     let mut setup = Setup {
         tree: &mut tree,
         conventions,
@@ -371,7 +379,12 @@ fn assemble(
         notes: harden::check(setup.tree, &packages, recipe)?,
     };
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
-    let sources = sources_of(&packages, locked, &assigned, &artifacts);
+    let mut sources = sources_of(&packages, locked, &assigned, &artifacts);
+    let preloads = recipe.preloads.iter();
+    sources.extend(preloads.map(|one| segments::Source {
+        file: Some(preload::key(one, platform)),
+        layer: Some(LayerName::Preload),
+    }));
     let layers = segments::cut(&tree, &sources, epoch);
     Ok((layers, seen))
 }

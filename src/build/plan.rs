@@ -14,13 +14,21 @@ pub enum LayerName {
     Engine,
     /// Packages a recipe adds.
     Extra,
+    /// Images for the engine inside.
+    Preload,
     /// Everything generated, the guest runtime included.
     Guest,
 }
 
 impl LayerName {
     /// Every layer, bottom first.
-    pub const ALL: [Self; 4] = [Self::Base, Self::Engine, Self::Extra, Self::Guest];
+    pub const ALL: [Self; 5] = [
+        Self::Base,
+        Self::Engine,
+        Self::Extra,
+        Self::Preload,
+        Self::Guest,
+    ];
 
     /// The name in messages and in the image's history.
     pub fn word(self) -> &'static str {
@@ -28,6 +36,7 @@ impl LayerName {
             Self::Base => "base",
             Self::Engine => "engine",
             Self::Extra => "extra",
+            Self::Preload => "preload",
             Self::Guest => "guest",
         }
     }

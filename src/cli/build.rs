@@ -14,8 +14,9 @@ use crate::platform::Platform;
 use crate::recipe::{self, Recipe, RecipeError, Recipes};
 use crate::registry::Repository;
 
-use super::args::{Build, Common, Make};
+use super::args::{Build, Common, Make, RegistryAccess};
 use super::context::{Session, compression, current_lock, program, replace};
+use super::images::Pulled;
 use super::output::Output;
 use super::{engines, publish};
 
@@ -43,7 +44,13 @@ pub(super) fn run(arguments: &Build, common: &Common, output: &Output) -> Result
             named.push((recipe, repository, names));
         }
         for (recipe, repository, names) in named {
-            let made = make(&session, recipe, &lock, &arguments.make)?;
+            let made = make(
+                &session,
+                recipe,
+                &lock,
+                &arguments.make,
+                &arguments.registry.access,
+            )?;
             results.push(deliver(
                 arguments,
                 &session,
@@ -127,7 +134,13 @@ fn refuse_overwriting(recipe: &Recipe, names: &Names, taken: &mut BTreeSet<Strin
 }
 
 /// Builds one recipe from its lock.
-pub(super) fn make(session: &Session, recipe: &Recipe, lock: &Lock, make: &Make) -> Result<Built> {
+pub(super) fn make(
+    session: &Session,
+    recipe: &Recipe,
+    lock: &Lock,
+    make: &Make,
+    access: &RegistryAccess,
+) -> Result<Built> {
     let platforms = platforms(recipe, &make.platform)?;
     let compression = compression(recipe, make.compression)?;
     let repositories = session.repositories(recipe)?;
@@ -150,6 +163,7 @@ pub(super) fn make(session: &Session, recipe: &Recipe, lock: &Lock, make: &Make)
             jobs,
             epoch: session.settings.source_date_epoch.unwrap_or(lock.epoch),
             program: program()?,
+            images: &Pulled::new(session, access),
             reporter: session.reporter.as_ref(),
         },
     )?)

@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub fetcher: Fetcher,
     pub reporter: Arc<dyn Reporter>,
     pub now: Epoch,
+    /// Whether nothing may be asked for over the network.
+    pub offline: bool,
 }
 
 impl Session {
@@ -49,6 +51,7 @@ impl Session {
             fetcher,
             reporter,
             now: now()?,
+            offline: common.offline,
         })
     }
 

@@ -8,6 +8,7 @@ mod completions;
 mod context;
 mod engines;
 mod exit;
+mod images;
 mod lock;
 mod output;
 mod progress;

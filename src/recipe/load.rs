@@ -17,6 +17,7 @@ use super::error::RecipeError;
 use super::keys;
 use super::merge::Merge;
 use super::model::{Recipe, Recipes};
+use super::preload;
 use super::raw::RawRecipe;
 use super::source::{Disk, Source};
 use super::values::{RelativePath, VariantName};
@@ -161,6 +162,7 @@ fn parse(path: &Path, text: &str) -> Result<RawRecipe, RecipeError> {
     let mut raw = RawRecipe::deserialize(toml::de::Deserializer::from(table)).map_err(fail)?;
     raw.locate(path);
     raw.locate_artifacts(path);
+    raw.locate_preloads(path);
     match raw.schema {
         Some(SCHEMA) | None => Ok(raw),
         Some(other) => Err(RecipeError::whole(
@@ -234,6 +236,7 @@ fn complete(
             .map_err(|message| whole(&message))?;
     }
     let artifacts = artifact::read(raw.artifact, &platforms, source)?;
+    let preloads = preload::read(raw.preload, raw.profile, source)?;
     check::machine(raw.profile, raw.listen.tcp).map_err(|message| whole(&message))?;
     let listen = raw.listen.finish();
     check::environment(&raw.env, raw.profile.map(|_| listen.tcp))
@@ -305,6 +308,7 @@ fn complete(
         labels: raw.labels,
         content,
         artifacts,
+        preloads,
     })
 }
 

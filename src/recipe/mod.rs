@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod merge;
 mod model;
+mod preload;
 mod raw;
 mod reference;
 mod settings;
@@ -33,6 +34,7 @@ pub use load::load;
 pub use model::{
     Debian, Distribution, ExtraRepository, LocalRepository, Pin, Recipe, Recipes, Trust,
 };
+pub use preload::{Origin, Preload};
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
 pub use settings::{
@@ -41,7 +43,7 @@ pub use settings::{
 };
 pub use source::Source;
 pub use values::{
-    CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
+    CompressionText, FingerprintText, ImageName, MirrorUrl, PackageName, PathPattern, RelativePath,
     RepositoryName, SnapshotStamp, VariantName, Word,
 };
 pub use words::{

@@ -10,6 +10,7 @@ use super::alpine::Alpine;
 use super::artifact::Artifact;
 use super::content::Content;
 use super::error::RecipeError;
+use super::preload::Preload;
 use super::raw::Acknowledged;
 use super::settings::{Hardening, Health, Listen, Network, Run, Smoke, Storage, Tls};
 use super::suggest;
@@ -137,6 +138,8 @@ pub struct Recipe {
     pub content: Content,
     /// Downloads that no package of the distribution has.
     pub artifacts: Vec<Artifact>,
+    /// Images that the engine inside has from its first start on.
+    pub preloads: Vec<Preload>,
 }
 
 /// The distribution whose table a recipe has.

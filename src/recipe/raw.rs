@@ -12,6 +12,7 @@ use super::alpine::RawAlpine;
 use super::artifact::RawArtifacts;
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
+use super::preload::RawPreloads;
 use super::settings::{
     RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage, RawTls,
 };
@@ -87,6 +88,8 @@ pub(super) struct RawRecipe {
     pub ca: RawCa,
     /// Downloads that no package of the distribution has.
     pub artifact: RawArtifacts,
+    /// Images that the engine inside has from its first start on.
+    pub preload: RawPreloads,
 }
 
 merge_fields!(RawRecipe {
@@ -116,6 +119,7 @@ merge_fields!(RawRecipe {
     groups,
     ca,
     artifact,
+    preload,
 });
 
 /// `[image]`

@@ -128,6 +128,25 @@ text_value! {
 }
 
 text_value! {
+    /// Name of an image in an engine: a repository and a tag, `registry.example.com/team/app:1.2`.
+    ImageName, |text| {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || b"._/:-".contains(&b);
+        let last = text.rsplit('/').next().unwrap_or_default();
+        let tagged = last.split_once(':').is_some_and(|(name, tag)| {
+            !name.is_empty() && tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && !tag.contains(':')
+        });
+        let upper = text[..text.len() - last.len()].bytes().chain(last.bytes().take_while(|b| *b != b':'))
+            .any(|b| b.is_ascii_uppercase());
+        if !tagged || upper || !text.bytes().all(legal) || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(format!(
+                "`{text}` is not the name of an image with a tag, such as `registry.example.com/team/app:1.2`"
+            ));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+text_value! {
     /// Name of a variant: lower-case letters, digits and `. _ -`, as it ends tags and file names.
     VariantName, |text| {
         let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::artifact::RawArtifacts;
 use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
+use super::preload::RawPreloads;
 use super::raw::{RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe};
 use super::settings::{
     RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage, RawTls,
@@ -82,6 +83,9 @@ pub(super) struct RawVariant {
     /// Downloads that no package of the distribution has.
     #[serde(default)]
     pub artifact: RawArtifacts,
+    /// Images that the engine inside has from its first start on.
+    #[serde(default)]
+    pub preload: RawPreloads,
 }
 
 impl Merge for VariantName {
@@ -112,6 +116,7 @@ merge_fields!(RawVariant {
     groups,
     ca,
     artifact,
+    preload,
 });
 
 impl RawVariant {
@@ -139,6 +144,7 @@ impl RawVariant {
             groups,
             ca,
             artifact,
+            preload,
         } = self.clone();
         RawRecipe {
             image,
@@ -161,6 +167,7 @@ impl RawVariant {
             groups,
             ca,
             artifact,
+            preload,
             ..RawRecipe::default()
         }
     }

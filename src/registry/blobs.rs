@@ -4,13 +4,17 @@
 //! the time to wait. The same question is then asked once more by a request of our own.
 
 use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use oci_client::client::SizedStream;
 use oci_client::errors::OciDistributionError;
 use oci_client::manifest::OciDescriptor;
 use reqwest::{Method, RequestBuilder};
 
-use super::answer::{Answer, collect, oci_trouble, refused};
+use super::answer::{Answer, chain, collect, oci_trouble, refused};
 use super::body::{Meter, Upload};
 use super::connection::{Connection, Pass};
 use super::error::RegistryError;
@@ -79,33 +83,10 @@ impl Connection {
         limit: u64,
     ) -> Result<Option<Vec<u8>>, RegistryError> {
         let task = format!("reading {digest} from {}", self.repository);
-        let descriptor = OciDescriptor {
-            digest: digest.to_string(),
-            ..OciDescriptor::default()
-        };
         self.run(&task, async |pass| {
-            let reference = self.repository.oci();
-            let pull = pass.oci.pull_blob_stream(&reference, &descriptor);
-            let opened = tokio::time::timeout(self.answer_timeout, pull)
-                .await
-                .map_err(|_| self.silent())?;
-            let stream = match opened {
-                Ok(stream) => stream,
-                // Whatever it says of it, a blob that is not there is no failure.
-                Err(_) if !self.blob_exists(pass, digest, &task).await? => return Ok(None),
-                Err(error) => {
-                    let trouble = oci_trouble(&self.host, &task, error);
-                    let question = self.head_blob(pass, digest);
-                    return Err(self.clarified(pass, trouble, question, &task).await);
-                }
+            let Some(stream) = self.open_blob(pass, digest, limit, &task).await? else {
+                return Ok(None);
             };
-            if stream.content_length.is_some_and(|length| length > limit) {
-                return Err(RegistryError::TooLarge {
-                    subject: digest.to_string(),
-                    limit,
-                }
-                .into());
-            }
             let subject = digest.to_string();
             tokio::time::timeout(self.stall_timeout, collect(stream, limit, &subject))
                 .await
@@ -113,6 +94,84 @@ impl Connection {
                 .map(Some)
         })
         .await
+    }
+
+    /// Reads a blob of `size` bytes into a file, whose content before goes; `oci-client` verifies its
+    /// digest. False if there is none.
+    pub(super) async fn fetch_blob_into(
+        &self,
+        digest: &Digest,
+        size: u64,
+        file: &File,
+    ) -> Result<bool, RegistryError> {
+        let task = format!("reading {digest} from {}", self.repository);
+        self.run(&task, async |pass| {
+            let Some(mut stream) = self.open_blob(pass, digest, size, &task).await? else {
+                return Ok(false);
+            };
+            let mut out = file;
+            let failed = |source: io::Error| {
+                Trouble::from(RegistryError::Keep {
+                    subject: digest.to_string(),
+                    source,
+                })
+            };
+            out.set_len(0).and_then(|()| out.rewind()).map_err(failed)?;
+            let mut left = size;
+            // Only standing still counts: a large blob may take its time.
+            while let Some(chunk) = tokio::time::timeout(self.stall_timeout, stream.next())
+                .await
+                .map_err(|_| self.silent())?
+            {
+                let chunk = chunk.map_err(|error| Trouble::Passing(chain(&error)))?;
+                left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
+                    Trouble::from(RegistryError::TooLarge {
+                        subject: digest.to_string(),
+                        limit: size,
+                    })
+                })?;
+                out.write_all(&chunk).map_err(failed)?;
+            }
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Begins to read a blob of at most `limit` bytes; nothing if there is none.
+    async fn open_blob(
+        &self,
+        pass: &Pass,
+        digest: &Digest,
+        limit: u64,
+        task: &str,
+    ) -> Result<Option<SizedStream>, Trouble> {
+        let descriptor = OciDescriptor {
+            digest: digest.to_string(),
+            ..OciDescriptor::default()
+        };
+        let reference = self.repository.oci();
+        let pull = pass.oci.pull_blob_stream(&reference, &descriptor);
+        let opened = tokio::time::timeout(self.answer_timeout, pull)
+            .await
+            .map_err(|_| self.silent())?;
+        let stream = match opened {
+            Ok(stream) => stream,
+            // Whatever it says of it, a blob that is not there is no failure.
+            Err(_) if !self.blob_exists(pass, digest, task).await? => return Ok(None),
+            Err(error) => {
+                let trouble = oci_trouble(&self.host, task, error);
+                let question = self.head_blob(pass, digest);
+                return Err(self.clarified(pass, trouble, question, task).await);
+            }
+        };
+        if stream.content_length.is_some_and(|length| length > limit) {
+            return Err(RegistryError::TooLarge {
+                subject: digest.to_string(),
+                limit,
+            }
+            .into());
+        }
+        Ok(Some(stream))
     }
 
     async fn blob_exists(&self, pass: &Pass, digest: &Digest, task: &str) -> Result<bool, Trouble> {

@@ -160,6 +160,14 @@ pub enum RegistryError {
         /// The largest size that is accepted, in bytes.
         limit: u64,
     },
+    /// What was read cannot be kept.
+    #[error("{subject} cannot be kept: {source}")]
+    Keep {
+        /// What was being read.
+        subject: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The HTTP client or its runtime cannot be set up.
     #[error("cannot set up the registry client: {0}")]
     Setup(String),

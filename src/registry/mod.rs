@@ -194,6 +194,21 @@ impl Registry {
         })
     }
 
+    /// Reads a blob of `size` bytes into `file`, in place of what it has, checked against its digest;
+    /// false if there is none.
+    pub fn fetch_blob_into(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        size: u64,
+        file: &std::fs::File,
+    ) -> Result<bool, RegistryError> {
+        self.runtime.block_on(async {
+            let connection = self.reader(repository).await?;
+            connection.fetch_blob_into(digest, size, file).await
+        })
+    }
+
     async fn reader(&self, repository: &Repository) -> Result<Arc<Connection>, RegistryError> {
         let readers = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(connection) = readers().get(repository) {

@@ -35,10 +35,16 @@ fn shipped() -> String {
     fs::read_to_string(recipe("buster")).expect("the shipped recipe")
 }
 
+/// The recipe that it extends.
+fn below() -> String {
+    fs::read_to_string(recipe("bookworm")).expect("the shipped recipe")
+}
+
 /// Publishes what the shipped recipe resolves to among the packages of the next release, and
 /// writes a recipe below `recipes/` that replaces nothing but mirrors and keys.
 fn workplace(scratch: &Path) {
     let files = [
+        ("bookworm.toml", below()),
         ("buster.toml", shipped()),
         ("source.toml", SOURCE.to_owned()),
     ];
@@ -60,7 +66,9 @@ fn workplace(scratch: &Path) {
     }
     let recipes = scratch.join("recipes");
     fs::create_dir_all(recipes.join("shipped")).expect("directory");
-    fs::write(recipes.join("shipped/buster.toml"), shipped()).expect("the shipped recipe");
+    for (name, text) in [("buster", shipped()), ("bookworm", below())] {
+        fs::write(recipes.join(format!("shipped/{name}.toml")), text).expect("the shipped recipe");
+    }
     let text = format!(
         "extends = \"shipped/buster.toml\"\n[debian]\nmirrors = [\"{}\"]\nsecurity-mirrors = [\"{}\"]\nkeys = [{}]\n",
         address(&scratch.join("debian")),
@@ -223,6 +231,7 @@ fn the_real_release_file_of_buster_is_taken_from_any_mirror_and_refused_with_one
     let suite = scratch.path().join("mirror/dists/buster");
     fs::create_dir_all(&suite).expect("directory");
     fs::write(scratch.path().join("shipped.toml"), shipped()).expect("recipe");
+    fs::write(scratch.path().join("bookworm.toml"), below()).expect("recipe");
     fs::write(
         scratch.path().join("buster.toml"),
         "extends = \"shipped.toml\"\n[debian]\nupdates = false\nsecurity = false\n",

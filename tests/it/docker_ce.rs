@@ -108,7 +108,10 @@ fn the_docker_ce_recipe_takes_its_engine_from_dockers_repository_and_boots() {
         .packages(docker_packages())
         .publish(&at("docker"), &[&key]);
     fs::create_dir(at("shipped")).expect("directory");
-    fs::copy(recipe("docker-ce"), at("shipped/docker-ce.toml")).expect("the shipped recipe");
+    for name in ["docker-ce", "bookworm"] {
+        let to = at("shipped").join(format!("{name}.toml"));
+        fs::copy(recipe(name), to).expect("the shipped recipe");
+    }
     let text = format!(
         "extends = \"shipped/docker-ce.toml\"\n[image]\nplatforms = [\"linux/{}\"]\n\
          [[debian.repository]]\nname = \"docker\"\nmirrors = [\"{}\"]\nsuite = \"bookworm\"\n\
@@ -125,6 +128,8 @@ fn the_docker_ce_recipe_takes_its_engine_from_dockers_repository_and_boots() {
             "build",
             "ce.toml",
             "--allow-expired",
+            "--variant",
+            "default",
             "--json",
             "--repository",
             name,

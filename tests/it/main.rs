@@ -27,6 +27,7 @@ mod images;
 mod input;
 mod keys;
 mod peers;
+mod preload;
 mod product;
 mod profiles;
 mod push;

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result
         return cells::print(named, &wanted, &choice, arguments, common, output);
     }
     let session = Session::open(common, arguments.make.no_layer_cache, output.reporter())?;
-    let (_scratch, mut subject) = wanted.subject(&arguments.make, &session)?;
+    let (_scratch, mut subject) = wanted.subject(&arguments.make, &arguments.registry, &session)?;
     let mut engines = choice.engines().into_iter();
     if engines.any(|(engine, _)| engine == SmokeEngine::Kubernetes)
         && let Subject::Reference(reference) = &subject

@@ -11,7 +11,7 @@ use crate::recipe::{self, Recipe, RecipeError, Recipes};
 use crate::smoke::Subject;
 use crate::smoke::matrix::{Choice, Needs};
 
-use super::super::args::{Make, Smoke};
+use super::super::args::{Make, RegistryAccess, Smoke};
 use super::super::build::{make, scratch};
 use super::super::context::{Session, current_lock};
 use super::super::engines;
@@ -55,6 +55,7 @@ impl Wanted {
     pub fn subject(
         &self,
         flags: &Make,
+        access: &RegistryAccess,
         session: &Session,
     ) -> Result<(Option<tempfile::TempDir>, Subject)> {
         let image = match self {
@@ -67,7 +68,7 @@ impl Wanted {
             ..flags.clone()
         };
         let lock = current_lock(session, &image.recipes, &flags)?;
-        let built = make(session, recipe, &lock, &flags)?;
+        let built = make(session, recipe, &lock, &flags, access)?;
         let (directory, archive) = scratch(session)?;
         let unique = directory
             .path()

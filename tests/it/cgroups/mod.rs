@@ -12,7 +12,7 @@ use crate::deliver::busybox_archive;
 const LIB: &str = include_str!("lib.sh");
 
 /// The nested image of the scenarios.
-fn nested(path: &Path) {
+pub fn nested(path: &Path) {
     busybox_archive(path);
 }
 
