@@ -12,7 +12,7 @@ use crate::guest::{self, FileData, GuestData, LABEL, Runtime};
 use crate::lock::{Lock, artifacts};
 use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
 use crate::platform::Platform;
-use crate::recipe::{Hardening, Listen, Network, Recipe, Run, Storage, Tls};
+use crate::recipe::{Compose, Hardening, Listen, Network, Recipe, Run, Storage, Tls};
 
 use super::tags::TagData;
 use super::{Assembly, Seen};
@@ -38,6 +38,7 @@ pub(super) struct GuestInputs<'a> {
     listen: &'a Listen,
     tls: &'a Tls,
     network: &'a Network,
+    compose: &'a Compose,
     hardening: &'a Hardening,
     daemon: &'a BTreeMap<String, serde_json::Value>,
     roots: crate::resolve::Roots,
@@ -57,6 +58,7 @@ impl<'a> GuestInputs<'a> {
             listen: &recipe.listen,
             tls: &recipe.tls,
             network: &recipe.network,
+            compose: &recipe.compose,
             hardening: &recipe.hardening,
             daemon: &recipe.daemon,
             roots: crate::resolve::roots(recipe),
@@ -83,6 +85,7 @@ pub(super) fn guest_data(recipe: &Recipe, data: &TagData) -> GuestData {
         listen: recipe.listen.clone(),
         tls: recipe.tls.clone(),
         network: recipe.network.clone(),
+        compose: recipe.compose.clone(),
         hardening: recipe.hardening.clone(),
         daemon: recipe.daemon.clone(),
     }

@@ -48,6 +48,9 @@ pub enum BuildError {
         /// What the file says.
         found: String,
     },
+    /// Services cannot be started in the image.
+    #[error("[compose] {0}")]
+    Compose(String),
     /// An image for the engine inside cannot be had.
     #[error("[[preload]] {name}: {message}")]
     Preload {

@@ -40,6 +40,9 @@ pub use preload::Images;
 pub use store::Blobs;
 pub use tags::{TagData, render as render_tag};
 
+/// The plugin of Docker's client that starts services.
+const COMPOSE: &str = "docker-compose";
+
 /// What building needs beside the recipe and the lock.
 pub struct Context<'a> {
     /// The network and the cache.
@@ -373,9 +376,11 @@ fn assemble(
     (conventions.write_database)(&mut setup)?;
     let data = config::file_data(recipe, &data, platform);
     guest::place_content(&mut setup, &recipe.content, &data)?;
+    let plugins = guest::plugins(setup.tree);
+    check_compose(recipe, setup.tree, &plugins)?;
     let seen = Seen {
         unprivileged,
-        plugins: guest::plugins(setup.tree),
+        plugins,
         notes: harden::check(setup.tree, &packages, recipe)?,
     };
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
@@ -387,6 +392,26 @@ fn assemble(
     }));
     let layers = segments::cut(&tree, &sources, epoch);
     Ok((layers, seen))
+}
+
+/// Services need their file and the program that reads it.
+fn check_compose(recipe: &Recipe, tree: &Tree, plugins: &[String]) -> Result<(), BuildError> {
+    let Some(file) = &recipe.compose.file else {
+        return Ok(());
+    };
+    let path = TreePath::parse(file.as_str()).map_err(guest::GuestError::from)?;
+    if tree.file(&path).is_none() {
+        return Err(BuildError::Compose(format!(
+            "the image has no {file}; bring it with [[file]]"
+        )));
+    }
+    if !plugins.iter().any(|plugin| plugin == COMPOSE) {
+        return Err(BuildError::Compose(
+            "the image has no plugin docker-compose; add its package to [packages] `include` (docker-compose from Debian 13 on, docker-compose-plugin of Docker's)"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// What the image takes from elsewhere, with the file that the lock has for each.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::epoch::Epoch;
-use crate::recipe::{Hardening, Listen, Network, Run, Storage, Tls};
+use crate::recipe::{Compose, Hardening, Listen, Network, Run, Storage, Tls};
 use crate::tree::{Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
 
 use super::sources::Sources;
@@ -81,6 +81,8 @@ pub struct GuestData {
     pub tls: Tls,
     /// `[network]`
     pub network: Network,
+    /// `[compose]`
+    pub compose: Compose,
     /// `[hardening]`
     pub hardening: Hardening,
     /// The keys of `daemon.json`.
@@ -235,6 +237,7 @@ mod tests {
             listen: recipe.listen.clone(),
             tls: recipe.tls.clone(),
             network: recipe.network.clone(),
+            compose: recipe.compose.clone(),
             hardening: recipe.hardening.clone(),
             daemon: BTreeMap::from([("log-driver".to_owned(), serde_json::json!("local"))]),
         }

@@ -223,7 +223,10 @@ fn append_layer(
     if unpacked {
         // Its size has to stand before it.
         let mut file = tempfile::tempfile()?;
-        io::copy(&mut zstd::Decoder::new(&mut content)?, &mut file)?;
+        let damaged =
+            |error: io::Error| unfit(&layer.digest, format!("cannot be unpacked: {error}"));
+        let mut decoder = zstd::Decoder::new(&mut content).map_err(damaged)?;
+        io::copy(&mut decoder, &mut file).map_err(damaged)?;
         let size = file.stream_position()?;
         file.rewind()?;
         append(archive, name, size, file)?;

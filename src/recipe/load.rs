@@ -242,6 +242,8 @@ fn complete(
     check::environment(&raw.env, raw.profile.map(|_| listen.tcp))
         .map_err(|message| whole(&message))?;
     let network = raw.network.finish().map_err(|message| whole(&message))?;
+    let compose = raw.compose.finish();
+    check::compose(raw.profile, &compose).map_err(|message| whole(&message))?;
     let daemon = check::with_network(raw.engine.daemon, network.daemon_keys())
         .map_err(|message| whole(&message))?;
     let hardening = raw.hardening.finish().map_err(|message| whole(&message))?;
@@ -301,6 +303,7 @@ fn complete(
         listen,
         tls: raw.tls.finish().map_err(|message| whole(&message))?,
         network,
+        compose,
         health: raw.health.finish(),
         hardening,
         smoke,

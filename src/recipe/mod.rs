@@ -38,8 +38,9 @@ pub use preload::{Origin, Preload};
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
 pub use settings::{
-    AddressPool, DataSize, Hardening, Health, KeyMode, Listen, Network, OpenFiles, PartialCell,
-    Percent, Run, SearchPath, SizeText, Smoke, Storage, SubjectName, Subnet, Tls, Umask,
+    AddressPool, Compose, DataSize, Hardening, Health, KeyMode, Listen, Network, OpenFiles,
+    PartialCell, Percent, Run, SearchPath, SizeText, Smoke, Storage, SubjectName, Subnet, Tls,
+    Umask,
 };
 pub use source::Source;
 pub use values::{

@@ -12,7 +12,7 @@ use super::content::Content;
 use super::error::RecipeError;
 use super::preload::Preload;
 use super::raw::Acknowledged;
-use super::settings::{Hardening, Health, Listen, Network, Run, Smoke, Storage, Tls};
+use super::settings::{Compose, Hardening, Health, Listen, Network, Run, Smoke, Storage, Tls};
 use super::suggest;
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RepositoryName,
@@ -124,6 +124,8 @@ pub struct Recipe {
     pub tls: Tls,
     /// What nested networks get.
     pub network: Network,
+    /// Services that are started when the daemon is ready.
+    pub compose: Compose,
     /// How an engine knows that the daemon can be used; `None` for no check.
     pub health: Option<Health>,
     /// What the image is closed against.

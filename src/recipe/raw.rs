@@ -14,7 +14,8 @@ use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::preload::RawPreloads;
 use super::settings::{
-    RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage, RawTls,
+    RawCompose, RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage,
+    RawTls,
 };
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
@@ -60,6 +61,8 @@ pub(super) struct RawRecipe {
     pub tls: RawTls,
     /// What nested networks get.
     pub network: RawNetwork,
+    /// Services that are started when the daemon is ready.
+    pub compose: RawCompose,
     /// How an engine knows that the daemon can be used.
     pub health: RawHealth,
     /// What the image is closed against. Each setting has its reason; a key of `[engine.daemon]`,
@@ -108,6 +111,7 @@ merge_fields!(RawRecipe {
     listen,
     tls,
     network,
+    compose,
     health,
     hardening,
     smoke,

@@ -9,6 +9,11 @@ use serde::{Deserialize, Deserializer};
 use crate::epoch::Epoch;
 use crate::platform::{Architecture, Platform};
 
+/// Longest name of an image in an engine, in bytes: it becomes part of a file's name (`NAME_MAX`).
+const NAME_LIMIT: usize = 200;
+/// Longest tag (distribution-spec, "Pulling manifests").
+const TAG_LIMIT: usize = 128;
+
 /// Declares a checked text: `check` returns the text as it is kept, or what is wrong with it.
 macro_rules! text_value {
     ($(#[$doc:meta])* $name:ident, $check:expr) => {
@@ -135,9 +140,11 @@ text_value! {
         let tagged = last.split_once(':').is_some_and(|(name, tag)| {
             !name.is_empty() && tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && !tag.contains(':')
         });
+        let parts = text.split('/').all(|part| !part.is_empty());
+        let long = text.len() > NAME_LIMIT || last.split_once(':').is_some_and(|(_, tag)| tag.len() > TAG_LIMIT);
         let upper = text[..text.len() - last.len()].bytes().chain(last.bytes().take_while(|b| *b != b':'))
             .any(|b| b.is_ascii_uppercase());
-        if !tagged || upper || !text.bytes().all(legal) || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        if !tagged || !parts || long || upper || !text.bytes().all(legal) || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
             return Err(format!(
                 "`{text}` is not the name of an image with a tag, such as `registry.example.com/team/app:1.2`"
             ));
@@ -301,6 +308,21 @@ mod tests {
         refuses::<RelativePath>(&["", "/etc/passwd", "../x", "a/../../b"]);
         accepts::<RepositoryName>(&["localhost:5000/ci/docker", "ghcr.io/team/dind"]);
         refuses::<RepositoryName>(&["dind", "team/dind", "ghcr.io/Team/dind", "ghcr.io/a:b"]);
+        accepts::<ImageName>(&[
+            "app:1",
+            "localhost:5000/team/app:x",
+            "a.example/b/c:1.2-RC_3",
+        ]);
+        refuses::<ImageName>(&[
+            "app",
+            "localhost:5000/app",
+            "Team/app:1",
+            "a//b:1",
+            "app:",
+            "app:1:2",
+            "app@sha256:00:1",
+            &format!("app:{}", "x".repeat(TAG_LIMIT + 1)),
+        ]);
         accepts::<PackageName>(&["git", "g++", "git=1:2.39.5-0+deb12u2"]);
         refuses::<PackageName>(&["", "x", "Git", "git=", "-a"]);
         refuses::<FingerprintText>(&["0xABCD", "zz"]);

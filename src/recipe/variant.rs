@@ -11,7 +11,8 @@ use super::merge::{Merge, merge_fields};
 use super::preload::RawPreloads;
 use super::raw::{RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe};
 use super::settings::{
-    RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage, RawTls,
+    RawCompose, RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage,
+    RawTls,
 };
 use super::values::VariantName;
 
@@ -53,6 +54,9 @@ pub(super) struct RawVariant {
     /// What nested networks get.
     #[serde(default)]
     pub network: RawNetwork,
+    /// Services that are started when the daemon is ready.
+    #[serde(default)]
+    pub compose: RawCompose,
     /// How an engine knows that the daemon can be used.
     #[serde(default)]
     pub health: RawHealth,
@@ -106,6 +110,7 @@ merge_fields!(RawVariant {
     listen,
     tls,
     network,
+    compose,
     health,
     hardening,
     smoke,
@@ -134,6 +139,7 @@ impl RawVariant {
             listen,
             tls,
             network,
+            compose,
             health,
             hardening,
             smoke,
@@ -157,6 +163,7 @@ impl RawVariant {
             listen,
             tls,
             network,
+            compose,
             health,
             hardening,
             smoke,

@@ -91,12 +91,9 @@ contains "$(looked)" "systempaths=unconfined"
 contains "$(looked)" "procMount: Unmasked"
 refused=none
 
-it "a missing device is named, unless the network does without"
+it "a missing device is named"
 rm "$dind_root/dev/net/tun"
 contains "$(looked)" "--device /dev/net/tun"
-DOCKERD_ROOTLESS_ROOTLESSKIT_NET=host
-equals "$(looked)" ""
-unset DOCKERD_ROOTLESS_ROOTLESSKIT_NET
 ln -s /dev/null "$dind_root/dev/net/tun"
 
 it "a program that the image does not have is named"
@@ -123,15 +120,34 @@ ln -s /dev/null "$dind_root/dev/net/tun"
 refused=none
 
 it "the daemon's port is published where it is reached"
-cfg_listen=tcp cfg_listen_address=0.0.0.0 cfg_tls_port=2376 cfg_port=2375 cfg_run_dir=$dind_root/run/dind mtu=1400
-network_mtu() { :; }
-DOCKER_TLS_CERTDIR=/certs
-rootless_words entry --debug
-contains "$rootless_command" "--publish=0.0.0.0:2376:2376/tcp"
-contains "$rootless_command" "--mtu=1400"
+cfg_listen=tcp cfg_tls_port=2376 cfg_port=2375 DOCKER_TLS_CERTDIR=/certs
+rootless_publish --debug
+equals "$rootless_port" 2376
 DOCKER_TLS_CERTDIR=
-rootless_words entry
-contains "$rootless_command" "--publish=0.0.0.0:2375:2375/tcp"
-cfg_listen=unix
-rootless_words entry
-lacks "$rootless_command" "--publish"
+rootless_publish
+equals "$rootless_port" 2375
+it "it is not where others listen, or nobody does"
+rootless_publish -H tcp://0.0.0.0:1234
+equals "$rootless_port" ""
+rootless_publish dockerd --debug
+equals "$rootless_port" ""
+DIND_DAEMON_JSON='{"hosts": ["tcp://0.0.0.0:1"]}'
+rootless_publish
+equals "$rootless_port" ""
+DIND_DAEMON_JSON='' DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS='-p 0.0.0.0:2375:2375/tcp'
+rootless_publish
+equals "$rootless_port" ""
+DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS='' cfg_listen=unix
+rootless_publish
+equals "$rootless_port" ""
+
+it "a daemon that runs in the container is left alone"
+mkdir -p "$cfg_run_dir/rootlesskit"
+true >"$cfg_run_dir/rootlesskit/lock"
+yes rootless_refuse
+alone() (rootless_refuse) 2>/dev/null
+(
+  exec 7<"$cfg_run_dir/rootlesskit/lock"
+  flock -n 7
+  no alone
+)

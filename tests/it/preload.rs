@@ -274,3 +274,68 @@ fn what_says_no_image_to_preload_is_refused_by_its_line() {
     let said = build(scratch.path(), &text, &[]).stderr;
     assert!(said.contains("[[preload]] app:1"), "{said}");
 }
+
+/// A demo without a network: the services of a Compose file run when the container is ready, and
+/// their image comes with it.
+#[test]
+fn packaged_services_run_when_the_container_is_ready() {
+    let (path, digest) = layout();
+    let text = format!(
+        "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"trixie\"\n[packages]\nuserland = \"slim\"\n\
+         include = [\"docker-compose\"]\n[compose]\nfile = \"/opt/demo/compose.yaml\"\n\
+         [[file]]\npath = \"/opt/demo/compose.yaml\"\ncontent = \"\"\"\n{COMPOSE}\"\"\"\n\
+         [[preload]]\nname = \"{NAME}\"\nlayout = \"{}\"\ndigest = \"{digest}\"\n",
+        path.display()
+    );
+    let private = engines::docker_of_guests();
+    let image = private.load(&built("services", &text));
+    let start = ["run", "--detach", "--privileged", "--name", "services"];
+    private.run(&[&start[..], &[&image]].concat());
+    private.run(&["exec", "services", "dindctl", "ready", "--wait", "60"]);
+    let running = ["docker", "ps", "--format", "{{.Image}}"];
+    let seen = private.run(&[&["exec", "services"], &running[..]].concat());
+    assert_eq!(seen.trim(), NAME);
+    private.run(&["rm", "--force", "--volumes", "services"]);
+    let off = [
+        "run",
+        "--rm",
+        "--privileged",
+        "--env=DIND_COMPOSE=off",
+        &image,
+    ];
+    assert_eq!(private.run(&[&off[..], &running].concat()).trim(), "");
+}
+
+const COMPOSE: &str = "services:
+  app:
+    image: example.com/team/app:1
+    pull_policy: never
+    command: [busybox, sleep, '600']
+";
+
+#[test]
+fn services_without_their_file_or_compose_are_refused() {
+    let scratch = tempfile::tempdir().expect("temporary directory");
+    let path = scratch.path().join("r.toml");
+    let file = "[[file]]\npath = \"/opt/compose.yaml\"\ncontent = \"services: {}\"\n";
+    for (more, said) in [
+        ("", "the image has no /opt/compose.yaml"),
+        (file, "no plugin docker-compose"),
+    ] {
+        let text = format!(
+            "schema = 1\nprofile = \"dind\"\n[debian]\nsuite = \"bookworm\"\n[packages]\nuserland = \"slim\"\n\
+             [compose]\nfile = \"/opt/compose.yaml\"\n{more}"
+        );
+        fs::write(&path, &text).expect("recipe written");
+        let output = format!("oci:{}", scratch.path().join("out").display());
+        let run = dindimg(&["build", "--output", &output, path.to_str().expect("UTF-8")]);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+        fs::write(&path, text.replace("\"dind\"", "\"cli\"")).expect("recipe written");
+        let run = dindimg(&["lock", path.to_str().expect("UTF-8")]);
+        assert!(
+            run.stderr.contains("[compose] `file` is started"),
+            "{}",
+            run.stderr
+        );
+    }
+}

@@ -176,7 +176,7 @@ fn services_are_installed_and_started_in_a_machine() {
 }
 
 #[test]
-fn a_machine_has_an_identity_a_proxy_and_its_settings_from_its_environment() {
+fn a_machine_has_an_identity_a_proxy_and_its_settings_from_its_environment_and_a_port_outside() {
     let image = engines::docker().load(&built_recipe("vmlc-bookworm", "default"));
     let id = "0123456789abcdef0123456789abcdef";
     let machine = Machine::start(
@@ -187,8 +187,19 @@ fn a_machine_has_an_identity_a_proxy_and_its_settings_from_its_environment() {
             r#"--env=HTTP_PROXY=http://u:p%20"\@proxy:3128"#,
             "--env=DIND_STORAGE=fuse-overlayfs loop overlay2",
             "--env=DIND_AUTHORIZED_KEYS=ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA x",
+            "--publish=127.0.0.1:20022:22",
         ],
     );
+    let mut greeting = machine.private.inside("timeout");
+    greeting.args([
+        "10",
+        "bash",
+        "-c",
+        "exec 3<>/dev/tcp/127.0.0.1/20022 && head -n 1 <&3",
+    ]);
+    let greeting = greeting.output().expect("bash runs").stdout;
+    let greeting = String::from_utf8_lossy(&greeting).into_owned();
+    assert!(greeting.starts_with("SSH-2.0-OpenSSH"), "{greeting}");
     assert_eq!(machine.said("cat /etc/machine-id").trim(), id);
     let environment = machine.said("systemctl show-environment");
     assert!(!environment.contains("DIND_"), "{environment}");

@@ -158,3 +158,67 @@ fn a_command_is_the_users_own_beside_a_daemon_in_namespaces() {
     let output = run(&image, &options, &["sh", "-c", "kill -TERM $$"]);
     assert_eq!(output.status.code(), Some(143), "{}", said(&output));
 }
+
+/// A container with a daemon of the user's, removed when the value goes.
+struct Running(&'static str);
+
+impl Running {
+    fn start(name: &'static str) -> Self {
+        let private = engines::docker_of_guests();
+        let image = private.load(&built_recipe("rootless-bookworm", "slim"));
+        let given = NEEDED.iter().flat_map(|(words, _)| words.iter().copied());
+        let given: Vec<&str> = given.collect();
+        private.run(&[&["run", "--detach", "--name", name], &given[..], &[&image]].concat());
+        let running = Self(name);
+        running.said("dindctl ready --wait 60");
+        running
+    }
+
+    fn said(&self, line: &str) -> String {
+        engines::docker_of_guests().run(&["exec", self.0, "sh", "-c", line])
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        engines::docker_of_guests().run(&["rm", "--force", "--volumes", self.0]);
+    }
+}
+
+/// The network of the namespaces is a process, which ends with any signal that it gets.
+#[test]
+fn a_signal_for_dockerd_leaves_the_network_alone() {
+    let running = Running::start("rootless-signalled");
+    for signal in ["HUP", "USR1"] {
+        engines::docker_of_guests().run(&["kill", "--signal", signal, running.0]);
+    }
+    running.said("sleep 1; pgrep -x slirp4netns");
+    running.said("dindctl ready");
+}
+
+#[test]
+fn a_second_daemon_in_the_container_is_refused_and_the_first_one_stays() {
+    let running = Running::start("rootless-twice");
+    for words in ["docker ps", "--debug"] {
+        let said = running.said(&format!("! dockerd-entrypoint.sh {words} 2>&1"));
+        assert!(said.contains("runs in this container already"), "{said}");
+        running.said("dindctl ready");
+    }
+}
+
+#[test]
+fn a_command_of_some_time_is_not_told_that_its_daemon_ended() {
+    let image = engines::docker_of_guests().load(&built_recipe("rootless-bookworm", "slim"));
+    let given = NEEDED.iter().flat_map(|(words, _)| words.iter().copied());
+    let options: Vec<&str> = given.chain(["--env=DIND_WAIT=1"]).collect();
+    let line = "dindctl ready && sleep 5 && env";
+    let output = run(&image, &options, &["sh", "-c", line]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let environment = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!environment.contains("DIND_ROOTLESS"), "{environment}");
+    assert!(
+        !environment.contains("DIND_LISTEN_ADDRESS"),
+        "{environment}"
+    );
+}

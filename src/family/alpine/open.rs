@@ -10,7 +10,6 @@ use crate::epoch::Epoch;
 use crate::fetch::{FetchError, Validity};
 use crate::platform::Architecture;
 
-use super::super::repositories::record_seen;
 use super::super::{FamilyError, OpenContext, Opened, Repository};
 use super::sources;
 
@@ -32,16 +31,26 @@ pub(super) fn open(
     context: &OpenContext<'_>,
 ) -> Result<Vec<Opened>, FamilyError> {
     let mut opened = Vec::new();
+    let mut seen = Vec::new();
     for repository in repositories {
-        opened.push(open_one(repository, architectures, context)?);
+        opened.push(open_one(repository, architectures, &mut seen, context)?);
     }
-    record_seen(&opened, context)?;
+    let cache = context.fetcher.cache();
+    for (index, date) in seen {
+        cache.record_seen(&index, date).map_err(FetchError::from)?;
+    }
     Ok(opened)
+}
+
+/// What the newest date of an index is recorded by: architectures move each at their own pace.
+fn index_identity(repository: &Repository, architecture: Architecture) -> String {
+    format!("{} for {}", repository.identity(), architecture.alpine())
 }
 
 fn open_one(
     repository: &Repository,
     architectures: &BTreeSet<Architecture>,
+    seen: &mut Vec<(String, Epoch)>,
     context: &OpenContext<'_>,
 ) -> Result<Opened, FamilyError> {
     let trusted = sources::keys(repository, context.fetcher)?
@@ -57,10 +66,21 @@ fn open_one(
         let read = read(repository, architecture, &trusted, context)?;
         digest.update(read.digest.hex().as_bytes());
         signers.extend(read.signers);
+        let identity = index_identity(repository, architecture);
+        let cached = context.fetcher.cache().newest_seen(&identity);
+        judge(
+            repository,
+            read.date,
+            cached.map_err(FetchError::from)?,
+            context,
+        )?;
+        seen.push((identity, read.date));
         date = date.max(read.date);
         indexes.insert(architecture, vec![read.packages]);
     }
-    judge(repository, date, context)?;
+    // The lock has one date, that of the newest index.
+    let locked = context.locked_dates.get(&repository.name).copied();
+    judge(repository, date, locked, context)?;
     Ok(Opened {
         repository: repository.clone(),
         date,
@@ -149,16 +169,11 @@ fn member(archive: &[u8]) -> Result<(Vec<u8>, i64), String> {
 fn judge(
     repository: &Repository,
     date: Epoch,
+    seen: Option<Epoch>,
     context: &OpenContext<'_>,
 ) -> Result<(), FamilyError> {
-    let cached = context
-        .fetcher
-        .cache()
-        .newest_seen(&repository.identity())
-        .map_err(FetchError::from)?;
-    let locked = context.locked_dates.get(&repository.name).copied();
     let name = &repository.name;
-    if let Some(seen) = cached.max(locked).filter(|seen| date < *seen) {
+    if let Some(seen) = seen.filter(|seen| date < *seen) {
         return Err(FamilyError::Stale(format!(
             "the index of {name} went back in time: it is of {date}, but one of {seen} was seen before; the mirror is behind or replays an old state, use another one"
         )));

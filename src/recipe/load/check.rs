@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::model::Distribution;
-use super::super::settings::{Hardening, SearchPath};
+use super::super::settings::{Compose, Hardening, SearchPath};
 use super::super::values::PackageName;
 use super::super::words::{InitKind, ListenTcp, Profile};
 
@@ -39,6 +39,17 @@ pub(super) fn machine(profile: Option<Profile>, tcp: Option<ListenTcp>) -> Resul
                 .to_owned(),
         ),
         _ => Ok(()),
+    }
+}
+
+/// Services are started by who waits for the daemon.
+pub(super) fn compose(profile: Option<Profile>, compose: &Compose) -> Result<(), String> {
+    match (profile, &compose.file) {
+        (Some(Profile::Dind | Profile::Rootless), _) | (_, None) => Ok(()),
+        _ => Err(
+            "[compose] `file` is started by the entry point of the profiles `dind` and `rootless`, which this recipe does not have; remove it"
+                .to_owned(),
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 //! checked values, and the defaults. What they hold reaches an image as `config.env`, keys of
 //! `daemon.json`, the image configuration and the label; `smoke` alone says how images are proven.
 
+mod compose;
 mod hardening;
 mod health;
 mod listen;
@@ -12,6 +13,7 @@ mod storage;
 mod tls;
 mod values;
 
+pub(super) use compose::RawCompose;
 pub(super) use hardening::RawHardening;
 pub(super) use health::RawHealth;
 pub(super) use listen::RawListen;
@@ -21,6 +23,7 @@ pub(super) use smoke::RawSmoke;
 pub(super) use storage::RawStorage;
 pub(super) use tls::RawTls;
 
+pub use compose::Compose;
 pub use hardening::Hardening;
 pub use health::Health;
 pub use listen::Listen;

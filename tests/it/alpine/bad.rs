@@ -183,6 +183,38 @@ fn an_index_older_than_the_lock_is_refused() {
 }
 
 #[test]
+fn an_architecture_is_not_refused_for_what_another_was_seen_to_have() {
+    let room = Room::new();
+    let arm = |builddate| ApkPackage {
+        arch: "aarch64".to_owned(),
+        builddate,
+        ..room.one()
+    };
+    let publish = |builddate| {
+        let signers: &Signers<'_> = &[(&room.key, Algorithm::Sha256)];
+        room.repository()
+            .of("aarch64")
+            .publish(&[arm(builddate)], signers);
+    };
+    publish(1_750_000_000);
+    let platforms = |words: &str| {
+        let image = format!("[image]\nplatforms = [{words}]\n[alpine]");
+        let recipe = room.recipe("\"one\"", "").replace("[alpine]", &image);
+        let run = room.run("lock", &recipe);
+        fs::remove_file(room.path("r.lock")).ok();
+        run
+    };
+    platforms("\"linux/amd64\", \"linux/arm64\"").good();
+    platforms("\"linux/amd64\"").good();
+    publish(1_740_000_000);
+    platforms("\"linux/amd64\"").good();
+    says(
+        &platforms("\"linux/amd64\", \"linux/arm64\"").failed(4),
+        &["alpine/v3.22/main went back in time", "2025-06-15"],
+    );
+}
+
+#[test]
 fn two_packages_of_one_file_need_a_word_about_it() {
     let room = Room::new();
     let two = |replaces: &str| ApkPackage {

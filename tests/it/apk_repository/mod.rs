@@ -44,6 +44,12 @@ impl Repository {
         }
     }
 
+    /// The same of another architecture, as Alpine calls it.
+    pub fn of(mut self, arch: &'static str) -> Self {
+        self.arch = arch;
+        self
+    }
+
     /// What apk calls the repository: the directory above those of the architectures.
     pub fn address(&self) -> PathBuf {
         self.root.join(&self.component)

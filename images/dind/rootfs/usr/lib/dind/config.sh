@@ -10,6 +10,7 @@ recipe_read() {
   recipe_iptables=auto recipe_storage_fallback='' recipe_storage_size=20G recipe_storage_driver=''
   recipe_gc_disk='' recipe_gc_inodes='' recipe_wait=command recipe_start_timeout=60 recipe_start_attempts=3
   recipe_stop_timeout=10 recipe_stop_grace=2 recipe_lock_wait=10
+  recipe_compose='' recipe_compose_timeout=300
   recipe_listen=tls recipe_listen_address=0.0.0.0 recipe_tls_port=2376 recipe_port=2375
   recipe_tls_key=ecdsa recipe_tls_days=825 recipe_tls_renew_days=30 recipe_tls_client_mode='' recipe_tls_client_gid=''
   recipe_tls_san='' recipe_mtu='' recipe_ipv6=auto
@@ -36,6 +37,8 @@ recipe_read() {
       STOP_TIMEOUT) recipe_stop_timeout=$value ;;
       STOP_GRACE) recipe_stop_grace=$value ;;
       LOCK_WAIT) recipe_lock_wait=$value ;;
+      COMPOSE_FILE) recipe_compose=$value ;;
+      COMPOSE_TIMEOUT) recipe_compose_timeout=$value ;;
       LISTEN_TCP) recipe_listen=$value ;;
       LISTEN_ADDRESS) recipe_listen_address=$value ;;
       LISTEN_TLS_PORT) recipe_tls_port=$value ;;
@@ -152,8 +155,14 @@ config_load_run() {
   cfg_preload=${DIND_PRELOAD:-}
   cfg_preload_timeout=${DIND_PRELOAD_TIMEOUT:-600}
   config_number DIND_PRELOAD_TIMEOUT "$cfg_preload_timeout" 1
-  [ -z "$cfg_preload" ] || [ -d "$cfg_preload" ] ||
-    die "DIND_PRELOAD must be a directory with archives of docker save, not '$cfg_preload'"
+  cfg_compose=${DIND_COMPOSE-$recipe_compose}
+  case $cfg_compose in
+    '' | off | 0) cfg_compose='' ;;
+    /*) ;;
+    *) die "DIND_COMPOSE must be the path of a Compose file, or off, not '$cfg_compose'" ;;
+  esac
+  cfg_compose_timeout=${DIND_COMPOSE_TIMEOUT:-$recipe_compose_timeout}
+  config_number DIND_COMPOSE_TIMEOUT "$cfg_compose_timeout" 1
   config_number DIND_STOP_TIMEOUT "$cfg_stop_timeout"
   config_number DIND_STOP_GRACE "$cfg_stop_grace"
 }

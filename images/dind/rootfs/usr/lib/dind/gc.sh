@@ -135,7 +135,10 @@ END
     fi
     # Without force: an image that came into use meanwhile stays.
     # shellcheck disable=SC2086 # one word each
-    gc_docker image rm $names >/dev/null && gc_say "$gc_why: removed image $names"
+    if gc_docker image rm $names >/dev/null; then
+      gc_say "$gc_why: removed image $names"
+      preload_forget
+    fi
   done <<END
 $gc_list
 END

@@ -51,8 +51,21 @@ hook_run() {
     exec sh "$1"
   ) </dev/null >&2 9>&- &
   hook_pid=$!
+  hook_wait "$cfg_hook_timeout"
+  if [ -n "$hook_late" ]; then
+    failure="$1 did not end within $cfg_hook_timeout s (DIND_HOOK_TIMEOUT)"
+  elif [ $hook_status != 0 ]; then
+    failure="$1 ended with status $hook_status"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# hook_wait SECONDS: the end of $hook_pid, made after that time; its status in $hook_status, $hook_late when it was late.
+hook_wait() {
   now_ms
-  hook_until=$((now + cfg_hook_timeout * 1000))
+  hook_until=$((now + $1 * 1000))
   hook_late=''
   while process_alive $hook_pid; do
     now_ms
@@ -68,12 +81,4 @@ hook_run() {
   done
   hook_status=0
   wait $hook_pid || hook_status=$?
-  if [ -n "$hook_late" ]; then
-    failure="$1 did not end within $cfg_hook_timeout s (DIND_HOOK_TIMEOUT)"
-  elif [ $hook_status != 0 ]; then
-    failure="$1 ended with status $hook_status"
-  else
-    return 0
-  fi
-  return 1
 }

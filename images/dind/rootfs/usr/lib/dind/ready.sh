@@ -2,9 +2,14 @@
 # shellcheck disable=SC2034,SC2154 # the files of this directory share their variables
 # Whether the daemon answers, without a loop of clients.
 
-# own_docker SECONDS SOCKET ARG...: docker(1) on a socket, whatever the environment says to the user's commands.
-own_docker() (
+# own_environment: without what the environment says to the user's commands.
+own_environment() {
   unset DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONTEXT DOCKER_TLS DOCKER_API_VERSION
+}
+
+# own_docker SECONDS SOCKET ARG...: docker(1) on a socket.
+own_docker() (
+  own_environment
   own_time=$1 own_socket=$2
   shift 2
   exec timeout "$own_time" docker -H "unix://$own_socket" "$@"

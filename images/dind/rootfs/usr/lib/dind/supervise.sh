@@ -9,7 +9,7 @@
 # Within the stop timeout (10 s): the command has 40 %, nested containers have the grace (2 s) after dockerd was told
 # to stop, and dockerd itself has until 90 %.
 
-stop_signal='' enforcer_pid=''
+stop_signal='' enforcer_pid='' watch_file=''
 
 # ready_announce: what is known once the daemon answers.
 ready_announce() {
@@ -43,6 +43,9 @@ start_failure() {
 }
 
 # --- dockerd is what the container is for ---
+
+# Whether it may be started again beneath whoever uses it: not where a command does.
+keep_for=daemon
 
 # run_daemon ARG...: ends with the status of dockerd.
 run_daemon() {
@@ -115,10 +118,10 @@ daemon_watch_start() {
   dockerd_wait_ready || watch_status=$?
   case $watch_status in
     0)
-      if [ -n "$ready_before" ] || { preload_run && hooks_run ready.d; }; then
+      if [ -n "$ready_before" ] || { preload_run && hooks_run ready.d && compose_run; }; then
         true >"$cfg_run_dir/ready"
         ready_announce
-        keep_watch daemon
+        keep_watch "$keep_for"
       else
         echo "$failure" >"$cfg_run_dir/failure"
         dockerd_end $((cfg_stop_timeout * 9 / 10))
@@ -144,6 +147,7 @@ daemon_stop() {
 # run_command WORD...: the command when the daemon is ready; ends with its status.
 run_command() {
   files_remove "$cfg_run_dir/command.pid" "$cfg_run_dir/stop"
+  watch_file=${watch_file:-$cfg_run_dir/dockerd.pid}
   # Started long before the command, so that its traps are set when a signal may come.
   command_watch &
   watcher_pid=$!
@@ -185,7 +189,7 @@ command_daemon() {
     dockerd_wait_ready || start_status=$?
     case $start_status in
       0)
-        if ! preload_run || ! hooks_run ready.d; then
+        if ! preload_run || ! hooks_run ready.d || ! compose_run; then
           [ -z "$stop_signal" ] || return 0
           command_fail
         fi
@@ -249,7 +253,7 @@ command_watch() {
   while [ -d "/proc/$$" ]; do
     sleep 2 >/dev/null 2>&1 &
     wait $!
-    if [ -z "$watch_said" ] && [ -e "$cfg_run_dir/command.pid" ] && read -r dockerd_pid <"$cfg_run_dir/dockerd.pid" &&
+    if [ -z "$watch_said" ] && [ -e "$cfg_run_dir/command.pid" ] && read -r dockerd_pid 2>/dev/null <"$watch_file" &&
       ! process_alive "$dockerd_pid"; then
       warn "dockerd has ended while the command runs${log_file:+; see $log_file}"
       watch_said=1

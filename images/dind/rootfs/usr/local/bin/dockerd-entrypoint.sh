@@ -84,6 +84,8 @@ esac
 . "$lib/keep.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/preload.sh
 . "$lib/preload.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/compose.sh
+. "$lib/compose.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/supervise.sh
 . "$lib/supervise.sh"
 
@@ -115,11 +117,8 @@ daemon_for_command() {
 }
 
 case $rootless:$form in
-  outside:daemon | outside:dockerd) rootless_become "$0" "$@" ;;
-  outside:*)
-    rootless_serve "$0"
-    rootless_run "$@"
-    ;;
+  outside:daemon | outside:dockerd) rootless_daemon "$0" "$@" ;;
+  outside:*) rootless_serve "$0" "$@" ;;
   *:daemon)
     set -f
     # shellcheck disable=SC2086 # a list of words

@@ -22,9 +22,9 @@ rootless_enter() {
   elif [ "$own_user" != 0 ]; then
     rootless=outside
     own_host=unix://$XDG_RUNTIME_DIR/docker.sock
-  elif [ "${DOCKER_HOST:-}" = "unix://${XDG_RUNTIME_DIR:-}/docker.sock" ]; then
-    # The image's own words, which are about a daemon of the user.
-    unset DOCKER_HOST
+  else
+    # A daemon of root's listens where the image's environment looks for one.
+    own_host=unix://${XDG_RUNTIME_DIR:-}/docker.sock
   fi
 }
 
@@ -153,9 +153,6 @@ rootless_look_users() {
 
 # rootless_look_device: the network of the namespaces goes through it.
 rootless_look_device() {
-  case ${DOCKERD_ROOTLESS_ROOTLESSKIT_NET:-slirp4netns} in
-    host | none) return 0 ;;
-  esac
   if [ ! -c "$dind_root/dev/net/tun" ]; then
     rootless_lack "/dev/net/tun is missing, through which the network goes" "$rootless_tun"
   elif ! { true <>"$dind_root/dev/net/tun"; } 2>/dev/null; then
@@ -163,13 +160,12 @@ rootless_look_device() {
   fi
 }
 
-# rootless_look_directories: of the user, written at run time.
+# rootless_look_directories: of the user, written at run time. What the arguments say of the data directory is judged
+# inside.
 rootless_look_directories() {
-  for directory in "$XDG_RUNTIME_DIR" "$(rootless_data)"; do
-    mkdir -p "$directory" 2>/dev/null || :
-    [ -w "$directory" ] ||
-      rootless_lack "$directory cannot be written by user $own_user" "a volume or tmpfs there that the user owns"
-  done
+  mkdir -p "$XDG_RUNTIME_DIR" 2>/dev/null || :
+  [ -w "$XDG_RUNTIME_DIR" ] ||
+    rootless_lack "$XDG_RUNTIME_DIR cannot be written by user $own_user" "a volume or tmpfs there that the user owns"
 }
 
 # rootless_data: the data directory that dockerd has by default, on stdout.
@@ -205,115 +201,154 @@ rootless_decide() {
   esac
 }
 
-# rootless_words DIR ARG...: rootlesskit with its options and then the words given, one a line in $rootless_command.
-rootless_words() {
+# rootless_refuse: a daemon of this user in this container is an error, before anything of it is touched: rootlesskit
+# holds a lock on its directory.
+rootless_refuse() {
+  rootless_lock=$cfg_run_dir/rootlesskit/lock
+  [ -e "$rootless_lock" ] || return 0
+  flock -n 8 8<"$rootless_lock" || {
+    report_owned=''
+    die "a daemon of user $own_user runs in this container already"
+  }
+}
+
+# rootless_prepare ARG...: what rootlesskit and the inside have to be told about the outside; ARG as dockerd gets them.
+rootless_prepare() {
+  [ -d "$cfg_run_dir" ] || mkdir -p "$cfg_run_dir" ||
+    die "cannot make $cfg_run_dir: mount a tmpfs on $XDG_RUNTIME_DIR when the root is read-only"
+  rootless_refuse
   rootless_net=${DOCKERD_ROOTLESS_ROOTLESSKIT_NET:-slirp4netns}
+  case $rootless_net in
+    host | none)
+      die "DOCKERD_ROOTLESS_ROOTLESSKIT_NET must be a network of the daemon's own, such as slirp4netns, not '$rootless_net'"
+      ;;
+  esac
   network_mtu
   rootless_mtu=${DOCKERD_ROOTLESS_ROOTLESSKIT_MTU:-${mtu:-1500}}
   is_number "$rootless_mtu" ||
     die "DOCKERD_ROOTLESS_ROOTLESSKIT_MTU must be a number, not '$rootless_mtu'"
-  rootless_port=''
-  if [ "$cfg_listen" = tcp ]; then
-    rootless_port=$cfg_port
-    [ -z "${DOCKER_TLS_CERTDIR:-}" ] || rootless_port=$cfg_tls_port
-  fi
+  rootless_publish "$@"
+  # The names and addresses by which others reach the daemon are those of the outside, and nested networks on addresses
+  # of the outside would cut these off, which nobody sees inside.
+  tls_names
+  bridge=''
+  pools_taken
+  files_remove "$cfg_run_dir/ready" "$cfg_run_dir/state"
+}
+
+# rootless_publish ARG...: the port of the default listeners, where these are used and nobody publishes it otherwise.
+rootless_publish() {
+  rootless_port=$cfg_port
+  [ -z "${DOCKER_TLS_CERTDIR:-}" ] || rootless_port=$cfg_tls_port
+  [ "$cfg_listen" = tcp ] || rootless_port=''
+  [ "${1-}" != dockerd ] || rootless_port=''
+  for word; do
+    case $word in
+      -H* | --host*) rootless_port='' ;;
+    esac
+  done
+  case ${DIND_DAEMON_JSON:-}$(cat "$dind_root/etc/docker/daemon.json" 2>/dev/null) in
+    *'"hosts"'*) rootless_port='' ;;
+  esac
+  case ${DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS:-} in
+    *":${rootless_port:-none}/tcp"*) rootless_port='' ;;
+  esac
+  [ -n "$rootless_port" ] || [ "$cfg_listen" != tcp ] ||
+    log "rootless: ports of listeners of your own are published by DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS"
+}
+
+# rootless_begin ENTRY ARG...: rootlesskit in a session of its own, since its network ends with any signal of the group;
+# it passes on to the inside what it gets itself. Its messages go where the daemon's do. Forwarded connections arrive on
+# the loopback interface.
+rootless_begin() {
   set -f
   # shellcheck disable=SC2086 # a list of words, as docker:dind-rootless takes it
   set -- --state-dir="$cfg_run_dir/rootlesskit" --net="$rootless_net" --mtu="$rootless_mtu" --disable-host-loopback \
     --port-driver=builtin ${rootless_port:+"--publish=$cfg_listen_address:$rootless_port:$rootless_port/tcp"} \
     --copy-up=/etc --copy-up=/run --pidns ${DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS:-} "$@"
   set +f
-  rootless_command=''
-  for word; do
-    case $word in
-      *"$rootless_space"*) die "an argument of dockerd contains a line break" ;;
-    esac
-    rootless_command="$rootless_command$word$rootless_space"
-  done
-}
-
-# rootless_environment: what the inside has to be told about the outside.
-rootless_environment() {
-  [ -d "$cfg_run_dir" ] || mkdir -p "$cfg_run_dir" ||
-    die "cannot make $cfg_run_dir: mount a tmpfs on $XDG_RUNTIME_DIR when the root is read-only"
-  # The names and addresses by which others reach the daemon are those of the outside.
-  tls_names
-  DIND_TLS_SAN=$tls_san
-  # Nested networks on addresses of the outside would cut these off, and inside nobody sees them.
-  bridge=''
-  pools_taken
-  DIND_ROOTLESS_TAKEN=$taken
-  # Forwarded connections arrive on the loopback interface.
-  DIND_LISTEN_ADDRESS=127.0.0.1
-  DIND_ROOTLESS_INSIDE=1
-  export DIND_TLS_SAN DIND_ROOTLESS_TAKEN DIND_LISTEN_ADDRESS DIND_ROOTLESS_INSIDE
-}
-
-# rootless_become ENTRY ARG...: the daemon, in place of this process.
-rootless_become() {
-  rootless_environment
-  rootless_words "$@"
-  set -f
-  IFS=$rootless_space
-  # shellcheck disable=SC2086 # one word a line
-  set -- $rootless_command
-  unset IFS
-  set +f
-  exec rootlesskit "$@"
-}
-
-# rootless_serve ENTRY ARG...: the daemon beside a command; what run_command asks of dockerd is asked of rootlesskit, and
-# the inside has done the rest when it says that it is ready.
-rootless_serve() {
-  rootless_environment
-  log_choose "$cfg_run_dir/dockerd.log"
-  DIND_LOG=${log_file:-stderr}
-  export DIND_LOG
-  rootless_words "$@"
-  socket=$XDG_RUNTIME_DIR/docker.sock
-  files_remove "$cfg_run_dir/ready" "$cfg_run_dir/state"
-}
-
-# rootless_begin: rootlesskit in a session of its own; its messages go where the daemon's do.
-rootless_begin() {
-  set -f
-  rootless_ifs=$IFS
-  IFS=$rootless_space
-  # shellcheck disable=SC2086 # one word a line
-  set -- $rootless_command
-  IFS=$rootless_ifs
-  set +f
-  now_ms
-  dockerd_started=$now
-  if [ -n "$log_file" ]; then
-    setsid rootlesskit "$@" </dev/null >>"$log_file" 2>&1 &
-  else
-    setsid rootlesskit "$@" </dev/null >&2 &
-  fi
+  (
+    DIND_TLS_SAN=$tls_san DIND_ROOTLESS_TAKEN=$taken DIND_LISTEN_ADDRESS=127.0.0.1 DIND_ROOTLESS_INSIDE=$rootless_for
+    DIND_LOG=${log_file:-stderr}
+    export DIND_TLS_SAN DIND_ROOTLESS_TAKEN DIND_LISTEN_ADDRESS DIND_ROOTLESS_INSIDE DIND_LOG
+    if [ -n "$log_file" ]; then
+      exec setsid rootlesskit "$@" </dev/null >>"$log_file" 2>&1
+    fi
+    exec setsid rootlesskit "$@" </dev/null >&2
+  ) &
   dockerd_pid=$!
+  echo "$dockerd_pid" >"$cfg_run_dir/rootlesskit.pid"
+}
+
+# rootless_daemon ENTRY ARG...: the daemon is what the container is for. Ends with its status.
+rootless_daemon() {
+  rootless_for=daemon
+  rootless_entry=$1
+  shift
+  rootless_prepare "$@"
+  log_choose stderr
+  trap 'rootless_stop' TERM INT QUIT
+  trap 'kill -HUP "$dockerd_pid" 2>/dev/null' HUP
+  trap 'kill -USR1 "$dockerd_pid" 2>/dev/null' USR1
+  dockerd_pid=''
+  rootless_begin "$rootless_entry" "$@"
+  # A signal may have come before there was anything to stop.
+  [ -z "$stop_signal" ] || rootless_stop
+  dockerd_reap
+  [ -z "$enforcer_pid" ] || kill -KILL "$enforcer_pid" 2>/dev/null
+  exit "$dockerd_status"
+}
+
+rootless_stop() {
+  stop_signal=TERM
+  if [ -n "$dockerd_pid" ] && [ -z "$enforcer_pid" ]; then
+    kill -TERM "$dockerd_pid" 2>/dev/null
+    rootless_enforce $((cfg_stop_timeout * 9 / 10))
+  fi
+}
+
+# rootless_enforce LIMIT: the end of its namespace of processes, after LIMIT seconds.
+rootless_enforce() {
+  (
+    trap '' TERM INT HUP QUIT USR1
+    sleep "$1"
+    kill -KILL "$dockerd_pid" 2>/dev/null
+  ) </dev/null >/dev/null 2>&1 9>&- &
+  enforcer_pid=$!
 }
 
 # rootless_wait: 0 ready, 1 ended, 3 told to stop. Every step inside has a bound of its own.
 rootless_wait() {
   while :; do
     [ -z "$stop_signal" ] || return 3
-    [ ! -e "$cfg_run_dir/ready" ] || return 0
+    rootless_state=''
+    [ ! -e "$cfg_run_dir/state" ] || read -r rootless_state <"$cfg_run_dir/state" || :
+    [ "$rootless_state" != state=ready ] || return 0
     process_alive "$dockerd_pid" || return 1
     sleep 0.05
   done
 }
 
-# rootless_run WORD...: run_command with the daemon inside.
-rootless_run() {
+# rootless_serve ENTRY WORD...: the daemon beside a command; what run_command asks of dockerd is asked of rootlesskit, and
+# the inside has done the rest when it says that it is ready.
+rootless_serve() {
+  rootless_for=command
+  rootless_entry=$1
+  shift
+  rootless_prepare
+  log_choose "$cfg_run_dir/dockerd.log"
+  socket=$XDG_RUNTIME_DIR/docker.sock
+  watch_file=$cfg_run_dir/rootlesskit.pid
   # shellcheck disable=SC2317 # these are called by run_command
   command_daemon() {
-    rootless_begin
-    rootless_status=0
-    rootless_wait || rootless_status=$?
-    if [ "$rootless_status" = 1 ]; then
+    rootless_begin "$rootless_entry"
+    rootless_outcome=0
+    rootless_wait || rootless_outcome=$?
+    if [ "$rootless_outcome" = 1 ]; then
       # The inside has said why.
       [ -z "$log_file" ] || tail -n 40 "$log_file" >&2
       kill -KILL "$watcher_pid" 2>/dev/null
+      [ ! -s "$dind_root/dev/termination-log" ] || report_owned=''
       die "the daemon of user $own_user did not start"
     fi
   }
@@ -331,16 +366,6 @@ rootless_run() {
   run_command "$@"
 }
 
-# rootless_enforce LIMIT: the end of its namespace of processes, after LIMIT seconds.
-rootless_enforce() {
-  (
-    trap '' TERM INT HUP QUIT USR1
-    sleep "$1"
-    kill -KILL "$dockerd_pid" 2>/dev/null
-  ) </dev/null >/dev/null 2>&1 9>&- &
-  enforcer_pid=$!
-}
-
 # --- inside ---
 
 # rootless_inside: what differs for a root who is none outside. After prepare.sh, some of whose steps are root's.
@@ -351,6 +376,7 @@ rootless_inside() {
   engine_socket=$XDG_RUNTIME_DIR/docker.sock
   # What root may keep in trusted attributes a user keeps in own ones (kernel, overlayfs.rst, "userxattr").
   storage_options=,userxattr
+  keep_for=$DIND_ROOTLESS_INSIDE
   pools_beyond=${DIND_ROOTLESS_TAKEN:-}
   # shellcheck disable=SC2317 # these are called by prepare.sh
   cgroup_prepare() {
