@@ -67,12 +67,12 @@ hook_wait() {
   now_ms
   hook_until=$((now + $1 * 1000))
   hook_late=''
-  while process_alive $hook_pid; do
+  while process_alive "$hook_pid"; do
     now_ms
     if [ "$now" -ge $hook_until ]; then
       case $hook_late in
-        '') kill -TERM $hook_pid 2>/dev/null ;;
-        *) kill -KILL $hook_pid 2>/dev/null ;;
+        '') kill -TERM "$hook_pid" 2>/dev/null ;;
+        *) kill -KILL "$hook_pid" 2>/dev/null ;;
       esac
       hook_late=1
       hook_until=$((now + 2000))
@@ -80,5 +80,5 @@ hook_wait() {
     sleep 0.05
   done
   hook_status=0
-  wait $hook_pid || hook_status=$?
+  wait "$hook_pid" || hook_status=$?
 }

@@ -267,15 +267,13 @@ rootless_begin() {
     --port-driver=builtin ${rootless_port:+"--publish=$cfg_listen_address:$rootless_port:$rootless_port/tcp"} \
     --copy-up=/etc --copy-up=/run --pidns ${DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS:-} "$@"
   set +f
-  (
-    DIND_TLS_SAN=$tls_san DIND_ROOTLESS_TAKEN=$taken DIND_LISTEN_ADDRESS=127.0.0.1 DIND_ROOTLESS_INSIDE=$rootless_for
-    DIND_LOG=${log_file:-stderr}
-    export DIND_TLS_SAN DIND_ROOTLESS_TAKEN DIND_LISTEN_ADDRESS DIND_ROOTLESS_INSIDE DIND_LOG
-    if [ -n "$log_file" ]; then
-      exec setsid rootlesskit "$@" </dev/null >>"$log_file" 2>&1
-    fi
-    exec setsid rootlesskit "$@" </dev/null >&2
-  ) &
+  set -- env "DIND_TLS_SAN=$tls_san" "DIND_ROOTLESS_TAKEN=$taken" DIND_LISTEN_ADDRESS=127.0.0.1 \
+    "DIND_ROOTLESS_INSIDE=$rootless_for" "DIND_LOG=${log_file:-stderr}" setsid rootlesskit "$@"
+  if [ -n "$log_file" ]; then
+    "$@" </dev/null >>"$log_file" 2>&1 &
+  else
+    "$@" </dev/null >&2 &
+  fi
   dockerd_pid=$!
   echo "$dockerd_pid" >"$cfg_run_dir/rootlesskit.pid"
 }
@@ -332,7 +330,7 @@ rootless_wait() {
 # rootless_serve ENTRY WORD...: the daemon beside a command; what run_command asks of dockerd is asked of rootlesskit, and
 # the inside has done the rest when it says that it is ready.
 rootless_serve() {
-  rootless_for=command
+  rootless_for='command'
   rootless_entry=$1
   shift
   rootless_prepare
