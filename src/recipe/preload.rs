@@ -22,7 +22,7 @@ use super::words::Profile;
 pub(super) struct RawPreloads(pub Vec<RawPreload>);
 
 /// `[[preload]]`: an image that the engine inside has from its first start on. It is put into the image
-/// as an archive of its own and loaded before the daemon counts as ready, once a data directory.
+/// as an archive of its own and loaded before the daemon counts as ready, once a store of images.
 /// Exactly one of `image` and `layout` says where it is from.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -103,7 +103,7 @@ pub(super) fn read(
     let read = raw.0.into_iter().map(|one| {
         let name = one.name.clone();
         let wrong = |message: String| name.error(source, &message);
-        if !matches!(profile, Some(Profile::Dind | Profile::Rootless)) {
+        if !profile.is_some_and(Profile::is_supervised) {
             return Err(wrong(
                 "images are loaded by the entry point of the profiles `dind` and `rootless`, which this recipe does not have; remove [[preload]]"
                     .to_owned(),

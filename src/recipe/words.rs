@@ -83,6 +83,14 @@ impl Profile {
             Self::Cli => false,
         }
     }
+
+    /// Whether the entry point waits for the daemon, so that it can load images and start services.
+    pub fn is_supervised(self) -> bool {
+        match self {
+            Self::Dind | Self::Rootless => true,
+            Self::Vmlc | Self::Cli => false,
+        }
+    }
 }
 
 vocabulary! {

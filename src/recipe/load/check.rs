@@ -44,13 +44,13 @@ pub(super) fn machine(profile: Option<Profile>, tcp: Option<ListenTcp>) -> Resul
 
 /// Services are started by who waits for the daemon.
 pub(super) fn compose(profile: Option<Profile>, compose: &Compose) -> Result<(), String> {
-    match (profile, &compose.file) {
-        (Some(Profile::Dind | Profile::Rootless), _) | (_, None) => Ok(()),
-        _ => Err(
+    if compose.file.is_none() || profile.is_some_and(Profile::is_supervised) {
+        return Ok(());
+    }
+    Err(
             "[compose] `file` is started by the entry point of the profiles `dind` and `rootless`, which this recipe does not have; remove it"
                 .to_owned(),
-        ),
-    }
+    )
 }
 
 /// A user who is not root has one range of subordinate ids, which the daemon itself uses.

@@ -14,8 +14,9 @@ const SIZE: &str = "20G";
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(in crate::recipe) struct RawStorage {
-    /// What is tried, in order, when the data directory cannot hold an overlay. Variable
-    /// `DIND_STORAGE` names the whole ladder.
+    /// What is tried, in order, when the data directory cannot hold an overlay; in the profile
+    /// `rootless`, which has no loop devices, `["fuse-overlayfs"]` by default. Variable `DIND_STORAGE`
+    /// names the whole ladder.
     #[schemars(extend("default" = ["loop"], "examples" = [["loop", "fuse-overlayfs"]]))]
     pub fallback: Option<Vec<StorageFallback>>,
     /// Size of the loop file or tmpfs: a number and `K`, `M`, `G` or `T`. Variable `DIND_STORAGE_SIZE`.
