@@ -12,7 +12,7 @@ use crate::guest::{self, FileData, GuestData, LABEL, Runtime};
 use crate::lock::{Lock, artifacts};
 use crate::oci::{ContainerConfig, Healthcheck, Image, ImageSource, Step};
 use crate::platform::Platform;
-use crate::recipe::{Compose, Hardening, Listen, Network, Recipe, Run, Storage, Tls};
+use crate::recipe::{Compose, Hardening, Kind, Listen, Network, Recipe, Run, Storage, Tls};
 
 use super::tags::TagData;
 use super::{Assembly, Seen};
@@ -39,6 +39,7 @@ pub(super) struct GuestInputs<'a> {
     tls: &'a Tls,
     network: &'a Network,
     compose: &'a Compose,
+    kind: &'a Kind,
     hardening: &'a Hardening,
     daemon: &'a BTreeMap<String, serde_json::Value>,
     roots: crate::resolve::Roots,
@@ -59,6 +60,7 @@ impl<'a> GuestInputs<'a> {
             tls: &recipe.tls,
             network: &recipe.network,
             compose: &recipe.compose,
+            kind: &recipe.kind,
             hardening: &recipe.hardening,
             daemon: &recipe.daemon,
             roots: crate::resolve::roots(recipe),
@@ -86,6 +88,7 @@ pub(super) fn guest_data(recipe: &Recipe, data: &TagData) -> GuestData {
         tls: recipe.tls.clone(),
         network: recipe.network.clone(),
         compose: recipe.compose.clone(),
+        kind: recipe.kind.clone(),
         hardening: recipe.hardening.clone(),
         daemon: recipe.daemon.clone(),
     }
@@ -219,7 +222,7 @@ fn container(
         exposed_ports: runtime
             .ports
             .iter()
-            .map(|port| format!("{port}/tcp"))
+            .map(|port| format!("{}/tcp", port.port))
             .collect(),
         env: runtime
             .environment

@@ -51,6 +51,9 @@ pub enum BuildError {
     /// Services cannot be started in the image.
     #[error("[compose] {0}")]
     Compose(String),
+    /// A cluster cannot be made in the image.
+    #[error("profile kind-cluster: {0}")]
+    Kind(String),
     /// An image for the engine inside cannot be had.
     #[error("[[preload]] {name}: {message}")]
     Preload {

@@ -29,7 +29,7 @@ use crate::lock::{Lock, LockedDownload, LockedPackage, changed_in};
 use crate::oci::{Image, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
-use crate::recipe::Recipe;
+use crate::recipe::{Profile, Recipe};
 use crate::resolve::{ResolveError, fetch_downloads, fetch_packages, filters, roots};
 use crate::setup::{self, Package, Setup, conventions};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
@@ -378,6 +378,7 @@ fn assemble(
     guest::place_content(&mut setup, &recipe.content, &data)?;
     let plugins = guest::plugins(setup.tree);
     check_compose(recipe, setup.tree, &plugins)?;
+    check_cluster(recipe, setup.tree)?;
     let seen = Seen {
         unprivileged,
         plugins,
@@ -412,6 +413,34 @@ fn check_compose(recipe: &Recipe, tree: &Tree, plugins: &[String]) -> Result<(),
         ));
     }
     Ok(())
+}
+
+/// A cluster needs what makes it and what talks to it, from wherever.
+fn check_cluster(recipe: &Recipe, tree: &Tree) -> Result<(), BuildError> {
+    if recipe.profile != Some(Profile::KindCluster) {
+        return Ok(());
+    }
+    let has = |path: &str| -> Result<bool, guest::GuestError> {
+        Ok(tree.file(&TreePath::parse(path)?).is_some())
+    };
+    for program in ["kind", "kubectl"] {
+        let places = [
+            format!("/usr/bin/{program}"),
+            format!("/usr/local/bin/{program}"),
+        ];
+        if !has(&places[0])? && !has(&places[1])? {
+            return Err(BuildError::Kind(format!(
+                "the image has no {program}, which the distribution has no package of (Debian has one from 13 on); bring it to {} with [[artifact]]",
+                places[1]
+            )));
+        }
+    }
+    match &recipe.kind.config {
+        Some(file) if !has(file.as_str())? => Err(BuildError::Kind(format!(
+            "the image has no {file} ([kind] `config`); bring it with [[file]]"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What the image takes from elsewhere, with the file that the lock has for each.

@@ -3,6 +3,7 @@
 //! Scripts are static; handlebars renders only data files, so that no value of a recipe is ever
 //! shell source.
 
+mod cluster;
 mod content;
 mod label;
 mod machine;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::epoch::Epoch;
-use crate::recipe::{Compose, Hardening, Listen, Network, Run, Storage, Tls};
+use crate::recipe::{Compose, Hardening, Kind as Cluster, Listen, Network, Run, Storage, Tls};
 use crate::tree::{Kind, Meta, Node, PathError, Tree, TreeError, TreePath};
 
 use super::sources::Sources;
@@ -83,6 +83,8 @@ pub struct GuestData {
     pub network: Network,
     /// `[compose]`
     pub compose: Compose,
+    /// `[kind]`
+    pub kind: Cluster,
     /// `[hardening]`
     pub hardening: Hardening,
     /// The keys of `daemon.json`.
@@ -238,6 +240,7 @@ mod tests {
             tls: recipe.tls.clone(),
             network: recipe.network.clone(),
             compose: recipe.compose.clone(),
+            kind: recipe.kind.clone(),
             hardening: recipe.hardening.clone(),
             daemon: BTreeMap::from([("log-driver".to_owned(), serde_json::json!("local"))]),
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::recipe::{InitKind, ListenTcp, Profile, Recipe, StorageDriver};
 use crate::tree::{Tree, TreePath};
 
+use super::cluster::cluster;
 use super::label::{self, Contract, Engine, Port, Privileges};
 use super::machine;
 use super::rootless::{self, rootless};
@@ -58,8 +59,8 @@ pub struct Runtime {
     pub command: Vec<String>,
     /// Environment.
     pub environment: BTreeMap<String, String>,
-    /// TCP ports.
-    pub ports: Vec<u16>,
+    /// TCP ports, and what answers there.
+    pub ports: Vec<Port>,
     /// Volumes.
     pub volumes: Vec<String>,
     /// The command of the health check, where there is one.
@@ -94,7 +95,7 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
     match profile {
         // As systemd and programs that look for it expect.
         Profile::Vmlc => environment.insert("container".to_owned(), "docker".to_owned()),
-        Profile::Dind | Profile::Cli | Profile::Rootless => {
+        Profile::Dind | Profile::Cli | Profile::Rootless | Profile::KindCluster => {
             let certificates = match recipe.listen.tcp {
                 ListenTcp::Tls | ListenTcp::Off => "/certs",
                 ListenTcp::Plain => "",
@@ -115,6 +116,10 @@ pub fn runtime(recipe: &Recipe) -> Runtime {
             environment,
         )),
         Profile::Dind => dind(recipe, entered_by("dockerd-entrypoint.sh"), environment),
+        Profile::KindCluster => cluster(
+            dind(recipe, entered_by("dockerd-entrypoint.sh"), environment),
+            &recipe.kind,
+        ),
         Profile::Cli => Runtime {
             entrypoint: entered_by("docker-entrypoint.sh"),
             command: vec!["sh".to_owned()],
@@ -140,7 +145,19 @@ fn dind(
         entrypoint,
         command: Vec::new(),
         environment,
-        ports: recipe.listen.exposed().into_iter().collect(),
+        ports: recipe
+            .listen
+            .exposed()
+            .map(|port| Port {
+                port,
+                purpose: match recipe.listen.tcp {
+                    ListenTcp::Plain => "docker",
+                    ListenTcp::Tls | ListenTcp::Off => "docker-tls",
+                }
+                .to_owned(),
+            })
+            .into_iter()
+            .collect(),
         volumes,
         health: ["CMD", "dindctl", "health"].map(str::to_owned).to_vec(),
         directories: [&CERTIFICATES[..], &DATA_MODES, &STEPS].concat(),
@@ -160,7 +177,10 @@ fn machine(recipe: &Recipe, environment: BTreeMap<String, String>) -> Runtime {
     let masked = masked.map(|unit| (format!("etc/systemd/system/{unit}"), "/dev/null"));
     Runtime {
         entrypoint: vec!["vmlc-entrypoint.sh".to_owned()],
-        ports: vec![SSH],
+        ports: vec![Port {
+            port: SSH,
+            purpose: "ssh".to_owned(),
+        }],
         directories: STEPS.iter().chain(&DATA_MODES).copied().collect(),
         parts: vec!["common", "dind", "vmlc"],
         links: masked.collect(),
@@ -187,7 +207,7 @@ fn writable(recipe: &Recipe, profile: Profile) -> Vec<String> {
     match profile {
         Profile::Cli => return vec![SCRATCH.to_owned()],
         Profile::Rootless => return rootless::writable(recipe.volume),
-        Profile::Dind | Profile::Vmlc => {}
+        Profile::Dind | Profile::Vmlc | Profile::KindCluster => {}
     }
     let data = DATA.iter().filter(|_| !recipe.volume);
     WRITABLE
@@ -219,19 +239,7 @@ pub fn contract(
             true => rungs(recipe),
             false => Vec::new(),
         },
-        ports: runtime
-            .ports
-            .iter()
-            .map(|&port| Port {
-                port,
-                purpose: match (profile, recipe.listen.tcp) {
-                    (Profile::Vmlc, _) => "ssh",
-                    (_, ListenTcp::Plain) => "docker",
-                    (_, ListenTcp::Tls | ListenTcp::Off) => "docker-tls",
-                }
-                .to_owned(),
-            })
-            .collect(),
+        ports: runtime.ports.clone(),
         volumes: runtime.volumes.clone(),
         stop_timeout: recipe.run.stop_timeout,
         privileges: match profile {

@@ -244,6 +244,8 @@ fn complete(
     let network = raw.network.finish().map_err(|message| whole(&message))?;
     let compose = raw.compose.finish();
     check::compose(raw.profile, &compose).map_err(|message| whole(&message))?;
+    check::kind(raw.profile, raw.kind.any()).map_err(|message| whole(&message))?;
+    let kind = raw.kind.finish().map_err(|message| whole(&message))?;
     let daemon = check::with_network(raw.engine.daemon, network.daemon_keys())
         .map_err(|message| whole(&message))?;
     let hardening = raw.hardening.finish().map_err(|message| whole(&message))?;
@@ -304,6 +306,7 @@ fn complete(
         tls: raw.tls.finish().map_err(|message| whole(&message))?,
         network,
         compose,
+        kind,
         health: raw.health.finish(),
         hardening,
         smoke,

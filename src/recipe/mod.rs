@@ -38,7 +38,7 @@ pub use preload::{Origin, Preload};
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
 pub use settings::{
-    AddressPool, Compose, DataSize, Hardening, Health, KeyMode, Listen, Network, OpenFiles,
+    AddressPool, Compose, DataSize, Hardening, Health, KeyMode, Kind, Listen, Network, OpenFiles,
     PartialCell, Percent, Run, SearchPath, SizeText, Smoke, Storage, SubjectName, Subnet, Tls,
     Umask,
 };

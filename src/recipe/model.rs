@@ -12,7 +12,9 @@ use super::content::Content;
 use super::error::RecipeError;
 use super::preload::Preload;
 use super::raw::Acknowledged;
-use super::settings::{Compose, Hardening, Health, Listen, Network, Run, Smoke, Storage, Tls};
+use super::settings::{
+    Compose, Hardening, Health, Kind, Listen, Network, Run, Smoke, Storage, Tls,
+};
 use super::suggest;
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RepositoryName,
@@ -126,6 +128,8 @@ pub struct Recipe {
     pub network: Network,
     /// Services that are started when the daemon is ready.
     pub compose: Compose,
+    /// The Kubernetes cluster of the profile `kind-cluster`.
+    pub kind: Kind,
     /// How an engine knows that the daemon can be used; `None` for no check.
     pub health: Option<Health>,
     /// What the image is closed against.

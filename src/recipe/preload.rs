@@ -105,7 +105,7 @@ pub(super) fn read(
         let wrong = |message: String| name.error(source, &message);
         if !profile.is_some_and(Profile::is_supervised) {
             return Err(wrong(
-                "images are loaded by the entry point of the profiles `dind` and `rootless`, which this recipe does not have; remove [[preload]]"
+                "images are loaded by the entry point of the profiles `dind`, `rootless` and `kind-cluster`, which this recipe does not have; remove [[preload]]"
                     .to_owned(),
             ));
         }

@@ -14,8 +14,8 @@ use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::preload::RawPreloads;
 use super::settings::{
-    RawCompose, RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage,
-    RawTls,
+    RawCompose, RawHardening, RawHealth, RawKind, RawListen, RawNetwork, RawRun, RawSmoke,
+    RawStorage, RawTls,
 };
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
@@ -63,6 +63,8 @@ pub(super) struct RawRecipe {
     pub network: RawNetwork,
     /// Services that are started when the daemon is ready.
     pub compose: RawCompose,
+    /// The Kubernetes cluster of the profile `kind-cluster`.
+    pub kind: RawKind,
     /// How an engine knows that the daemon can be used.
     pub health: RawHealth,
     /// What the image is closed against. Each setting has its reason; a key of `[engine.daemon]`,
@@ -112,6 +114,7 @@ merge_fields!(RawRecipe {
     tls,
     network,
     compose,
+    kind,
     health,
     hardening,
     smoke,

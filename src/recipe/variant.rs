@@ -11,8 +11,8 @@ use super::merge::{Merge, merge_fields};
 use super::preload::RawPreloads;
 use super::raw::{RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe};
 use super::settings::{
-    RawCompose, RawHardening, RawHealth, RawListen, RawNetwork, RawRun, RawSmoke, RawStorage,
-    RawTls,
+    RawCompose, RawHardening, RawHealth, RawKind, RawListen, RawNetwork, RawRun, RawSmoke,
+    RawStorage, RawTls,
 };
 use super::values::VariantName;
 
@@ -57,6 +57,9 @@ pub(super) struct RawVariant {
     /// Services that are started when the daemon is ready.
     #[serde(default)]
     pub compose: RawCompose,
+    /// The Kubernetes cluster of the profile `kind-cluster`.
+    #[serde(default)]
+    pub kind: RawKind,
     /// How an engine knows that the daemon can be used.
     #[serde(default)]
     pub health: RawHealth,
@@ -111,6 +114,7 @@ merge_fields!(RawVariant {
     tls,
     network,
     compose,
+    kind,
     health,
     hardening,
     smoke,
@@ -140,6 +144,7 @@ impl RawVariant {
             tls,
             network,
             compose,
+            kind,
             health,
             hardening,
             smoke,
@@ -164,6 +169,7 @@ impl RawVariant {
             tls,
             network,
             compose,
+            kind,
             health,
             hardening,
             smoke,

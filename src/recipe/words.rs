@@ -72,6 +72,9 @@ vocabulary! {
         /// A Docker daemon of a user who is not root, in a container without privileges: a drop-in
         /// for `docker:dind-rootless`.
         Rootless = "rootless",
+        /// A Docker daemon that holds a Kubernetes cluster, which kind makes when the container
+        /// starts.
+        KindCluster = "kind-cluster",
     }
 }
 
@@ -79,7 +82,7 @@ impl Profile {
     /// Whether a daemon of its own runs in the container.
     pub fn has_daemon(self) -> bool {
         match self {
-            Self::Dind | Self::Vmlc | Self::Rootless => true,
+            Self::Dind | Self::Vmlc | Self::Rootless | Self::KindCluster => true,
             Self::Cli => false,
         }
     }
@@ -87,7 +90,7 @@ impl Profile {
     /// Whether the entry point waits for the daemon, so that it can load images and start services.
     pub fn is_supervised(self) -> bool {
         match self {
-            Self::Dind | Self::Rootless => true,
+            Self::Dind | Self::Rootless | Self::KindCluster => true,
             Self::Vmlc | Self::Cli => false,
         }
     }

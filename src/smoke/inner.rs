@@ -87,6 +87,14 @@ impl<'a> Inner<'a> {
         }
     }
 
+    /// The same, which may take so long until it is ready.
+    pub(super) fn with_patience(self, ready_timeout: Duration) -> Self {
+        Self {
+            ready_timeout,
+            ..self
+        }
+    }
+
     /// From now on there is no daemon, because of the named check.
     pub(super) fn lost(&self, check: &'static str) {
         self.daemon.set(Err(check));

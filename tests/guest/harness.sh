@@ -11,6 +11,7 @@ common=$here/../../images/common/rootfs
 dind=$here/../../images/dind/rootfs
 vmlc=$here/../../images/vmlc/rootfs
 rootless_part=$here/../../images/rootless/rootfs
+cluster_part=$here/../../images/kind-cluster/rootfs
 sentence=''
 
 it() {
@@ -68,6 +69,8 @@ load() {
       . "$dind/usr/lib/dind/$name.sh"
     elif [ -e "$vmlc/usr/lib/dind/$name.sh" ]; then
       . "$vmlc/usr/lib/dind/$name.sh"
+    elif [ -e "$cluster_part/usr/lib/dind/$name.sh" ]; then
+      . "$cluster_part/usr/lib/dind/$name.sh"
     elif [ -e "$rootless_part/usr/lib/dind/$name.sh" ]; then
       . "$rootless_part/usr/lib/dind/$name.sh"
     else

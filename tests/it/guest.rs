@@ -55,7 +55,12 @@ fn guest_scripts_are_clean() {
         return;
     };
     let mut scripts = Vec::new();
-    for place in ["images", "tests/it/cgroups", "tests/it/vm/guest"] {
+    for place in [
+        "images",
+        "tests/it/cgroups",
+        "tests/it/cluster",
+        "tests/it/vm/guest",
+    ] {
         collect(&root().join(place), &mut scripts);
     }
     assert!(scripts.len() > 40, "{scripts:?}");
@@ -80,7 +85,9 @@ fn collect(directory: &Path, scripts: &mut Vec<std::path::PathBuf>) {
             continue;
         }
         let text = std::fs::read(&path).expect("readable");
-        if text.starts_with(b"#!") || path.extension().is_some_and(|extension| extension == "sh") {
+        if text.starts_with(b"#!/bin/sh")
+            || path.extension().is_some_and(|extension| extension == "sh")
+        {
             scripts.push(path);
         }
     }

@@ -10,6 +10,7 @@ mod builds;
 mod buster;
 mod cgroups;
 mod closure;
+mod cluster;
 mod content;
 mod contract;
 mod cutting_proxy;

@@ -270,7 +270,10 @@ fn what_says_no_image_to_preload_is_refused_by_its_line() {
     let text = format!("name = \"app:1\"\nlayout = \"a\"\ndigest = \"{digest}\"\n");
     fs::write(&path, recipe(&text).replace("\"dind\"", "\"cli\"")).expect("recipe written");
     let error = dindimg(&["lock", path.to_str().expect("UTF-8")]).stderr;
-    assert!(error.contains("profiles `dind` and `rootless`"), "{error}");
+    assert!(
+        error.contains("profiles `dind`, `rootless` and `kind-cluster`"),
+        "{error}"
+    );
     let said = build(scratch.path(), &text, &[]).stderr;
     assert!(said.contains("[[preload]] app:1"), "{said}");
 }

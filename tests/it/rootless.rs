@@ -2,8 +2,10 @@
 
 use std::process::Output;
 
+use crate::deliver::busybox_archive;
 use crate::engines::{self, Engine};
 use crate::images::built_recipe;
+use crate::product::kept;
 use crate::smoke::{basic, in_turn, in_turn_on_podman, leftovers, rows_that_hold};
 
 /// What `docker run` has to be told, each with what the guest says where it is missing. AppArmor is
@@ -104,11 +106,19 @@ fn the_daemon_needs_what_is_documented_and_names_what_is_missing() {
             .chain(CAPABILITIES)
             .collect()
     };
-    let server = ["docker", "version", "--format", "{{.Server.Os}}"];
-    let whole = run(&image, &without(None), &server);
+    let archive = kept("rootless").join("nested.tar");
+    busybox_archive(&archive);
+    let shared = format!("--volume={}:/nested.tar:ro", archive.display());
+    let whole: Vec<&str> = without(None)
+        .into_iter()
+        .chain(["--env=DIND_WAIT=1", &shared])
+        .collect();
+    let nested =
+        "docker load --quiet --input /nested.tar >/dev/null && docker run --rm t busybox id -u";
+    let whole = run(&image, &whole, &["sh", "-c", nested]);
     assert_eq!(
         String::from_utf8_lossy(&whole.stdout).trim(),
-        "linux",
+        "0",
         "{}",
         said(&whole)
     );

@@ -116,7 +116,14 @@ pub fn image_holds(
 }
 
 /// Checks of images that are not of the profile `dind`.
-const OTHER_PROFILES: [&str; 5] = ["machine", "ssh", "client", "client-daemon", "rootless"];
+const OTHER_PROFILES: [&str; 6] = [
+    "machine",
+    "ssh",
+    "client",
+    "client-daemon",
+    "rootless",
+    "cluster",
+];
 
 /// Runs the checks of an image in the cell of defaults, each of which has to hold: a row of the
 /// table for each. `daemon` is the archive of the daemon beside a client.

@@ -68,6 +68,8 @@ const ROOTLESS: &[&str] = &[
     "shadow-subids",
     "fuse-overlayfs",
 ];
+/// What makes a cluster and talks to it, where the branch has them.
+const CLUSTER: &[&str] = &["kind", "kubectl"];
 /// The first has the engine's version.
 const CLIENT: &[&str] = &["docker-cli"];
 /// What only some branches have: `/bin/sh` became a package in 3.17.
@@ -83,7 +85,9 @@ const EXCLUDE: &[&str] = &["/etc/init.d/*", "/etc/conf.d/*"];
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     let (base, engine, optional) = match profile {
         // There is no systemd: a recipe that asks for it is refused when it is loaded.
-        Profile::Dind | Profile::Vmlc | Profile::Rootless => (BASE, DAEMON, DAEMON_OPTIONAL),
+        Profile::Dind | Profile::Vmlc | Profile::Rootless | Profile::KindCluster => {
+            (BASE, DAEMON, DAEMON_OPTIONAL)
+        }
         Profile::Cli => (CLI_BASE, CLIENT, PLUGINS),
     };
     let mut packages = ProfilePackages {
@@ -97,6 +101,9 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     packages.engine.push(recipe.init.word().to_owned());
     if profile == Profile::Rootless {
         packages.extra = owned(ROOTLESS);
+    }
+    if profile == Profile::KindCluster {
+        packages.optional.extend(owned(CLUSTER));
     }
     match recipe.userland {
         Userland::Standard => {

@@ -64,6 +64,9 @@ const DIND_ENGINE: &[&str] = &["iptables", "arptables", "ebtables"];
 /// What a daemon of a user who is not root runs in: namespaces, a network, and overlays where the
 /// kernel (before 5.11) or the host's file system has none for users.
 const ROOTLESS: &[&str] = &["rootlesskit", "slirp4netns", "uidmap", "fuse-overlayfs"];
+/// What makes a cluster and talks to it. A recipe can have them from elsewhere (`[[artifact]]`): the
+/// build sees that they are there.
+const CLUSTER: &[&str] = &["kind", "kubectl"];
 /// bookworm's init-system-helpers would otherwise pull in usrmerge and with it perl.
 const OPTIONAL: &[&str] = &["usr-is-merged"];
 
@@ -98,7 +101,7 @@ fn client_packages(package: EnginePackage) -> (&'static [&'static str], &'static
 /// The packages of `profile`.
 pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     let (base, (needed, optional), tools) = match profile {
-        Profile::Dind | Profile::Vmlc | Profile::Rootless => (
+        Profile::Dind | Profile::Vmlc | Profile::Rootless | Profile::KindCluster => (
             DIND_BASE,
             daemon_packages(recipe.engine_package),
             DIND_ENGINE,
@@ -121,6 +124,9 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
     }
     if profile == Profile::Rootless {
         packages.extra = owned(ROOTLESS);
+    }
+    if profile == Profile::KindCluster {
+        packages.optional.extend(owned(CLUSTER));
     }
     match recipe.userland {
         Userland::Standard => {

@@ -48,9 +48,19 @@ pub(super) fn compose(profile: Option<Profile>, compose: &Compose) -> Result<(),
         return Ok(());
     }
     Err(
-            "[compose] `file` is started by the entry point of the profiles `dind` and `rootless`, which this recipe does not have; remove it"
+            "[compose] `file` is started by the entry point of the profiles `dind`, `rootless` and `kind-cluster`, which this recipe does not have; remove it"
                 .to_owned(),
     )
+}
+
+/// A cluster is made by the entry point of one profile.
+pub(super) fn kind(profile: Option<Profile>, key: Option<&str>) -> Result<(), String> {
+    match (profile, key) {
+        (Some(Profile::KindCluster), _) | (_, None) => Ok(()),
+        (_, Some(key)) => Err(format!(
+            "[kind] `{key}` is of the profile `kind-cluster`, which this recipe does not have; remove it"
+        )),
+    }
 }
 
 /// A user who is not root has one range of subordinate ids, which the daemon itself uses.

@@ -86,11 +86,18 @@ fn the_schemas_defaults_are_what_the_loader_fills_in() {
         recipe.compression = None;
         format!("{recipe:#?}")
     };
-    // A recipe is of one distribution.
-    for (text, other) in [(SMALL, "alpine"), (ALPINE, "debian")] {
+    let cluster = SMALL.replace("\"dind\"", "\"kind-cluster\"");
+    // A recipe is of one distribution, and one profile has a cluster.
+    for (text, others) in [
+        (SMALL, ["alpine", "kind"]),
+        (ALPINE, ["debian", "kind"]),
+        (&cluster, ["alpine", ""]),
+    ] {
         let mut schema = schema();
         let properties = schema["properties"].as_object_mut().expect("properties");
-        properties.remove(other).expect("a distribution");
+        for other in others.iter().filter(|other| !other.is_empty()) {
+            properties.remove(*other).expect("a table");
+        }
         let mut table: toml::Table = text.parse().expect("TOML");
         let filled = fill(&schema, &mut table);
         assert!(filled > 30, "only {filled} defaults");

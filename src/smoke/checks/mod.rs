@@ -5,6 +5,7 @@ mod cgroup;
 mod clean_up;
 mod client;
 mod client_daemon;
+mod cluster;
 mod compose;
 mod dns;
 mod engine_info;
@@ -77,7 +78,7 @@ pub(super) struct Check {
 /// Every check, in the order they run: later ones use the daemon that `ready` starts, and `stop`
 /// restarts it, so that `logs-clean` sees a whole life. What `kill` does to a log is no life, and
 /// after `clean-up` there is no daemon any more.
-pub(super) const CHECKS: [Check; 32] = [
+pub(super) const CHECKS: [Check; 33] = [
     ready::CHECK,
     refusal::CHECK,
     machine::CHECK,
@@ -102,6 +103,7 @@ pub(super) const CHECKS: [Check; 32] = [
     exit_code::CHECK,
     second_daemon::CHECK,
     ssh::CHECK,
+    cluster::CHECK,
     stop::CHECK,
     logs_clean::CHECK,
     kill::CHECK,
@@ -131,7 +133,13 @@ pub(super) fn is_client(contract: &Contract, _: &Cell) -> bool {
 
 /// Profiles with a Docker daemon inside.
 fn has_daemon(contract: &Contract, cell: &Cell) -> bool {
-    let daemon = [Profile::Dind, Profile::Vmlc, Profile::Rootless].map(Profile::word);
+    let daemon = [
+        Profile::Dind,
+        Profile::Vmlc,
+        Profile::Rootless,
+        Profile::KindCluster,
+    ];
+    let daemon = daemon.map(Profile::word);
     daemon.contains(&contract.profile.as_str())
         && !contract.engine.version.is_empty()
         && cell.storage != SmokeStorage::VirtiofsRefused
@@ -150,7 +158,19 @@ fn is_rootless(contract: &Contract, _: &Cell) -> bool {
 
 /// Those whose container is the daemon, and ends with it.
 fn is_daemon(contract: &Contract, cell: &Cell) -> bool {
-    has_daemon(contract, cell) && contract.profile == Profile::Dind.word()
+    has_daemon(contract, cell) && ends_with_daemon(contract)
+}
+
+/// Profiles whose first process waits for the daemon.
+fn ends_with_daemon(contract: &Contract) -> bool {
+    [Profile::Dind, Profile::KindCluster]
+        .map(Profile::word)
+        .contains(&contract.profile.as_str())
+}
+
+/// Those that hold a Kubernetes cluster.
+fn is_cluster(contract: &Contract, cell: &Cell) -> bool {
+    has_daemon(contract, cell) && contract.profile == Profile::KindCluster.word()
 }
 
 /// Machines, with a daemon or without.
@@ -160,7 +180,7 @@ fn is_machine(contract: &Contract, _: &Cell) -> bool {
 
 /// The same, in cells where no daemon can start.
 fn refuses(contract: &Contract, cell: &Cell) -> bool {
-    contract.profile == "dind" && cell.storage == SmokeStorage::VirtiofsRefused
+    ends_with_daemon(contract) && cell.storage == SmokeStorage::VirtiofsRefused
 }
 
 fn held(detail: impl Into<String>) -> Ruling {

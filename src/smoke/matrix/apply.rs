@@ -2,7 +2,7 @@
 
 use crate::guest::Contract;
 use crate::lab::Share;
-use crate::recipe::{CgroupNamespace, SmokeMode, SmokeStorage};
+use crate::recipe::{CgroupNamespace, Profile, SmokeMode, SmokeStorage};
 
 use super::super::engine::RunSpec;
 use super::cell::Cell;
@@ -13,6 +13,9 @@ const LOOP_DATA: &str = "/srv/docker";
 
 /// Where hosts have their control groups (cgroups(7)).
 const HIERARCHIES: &str = "/sys/fs/cgroup";
+
+/// Leaves the cluster out of a container that is made for one.
+pub(crate) const NO_CLUSTER: &str = "DIND_KIND";
 
 /// What is run beside a daemon that is started with a command; it outlives every check.
 const COMMAND: [&str; 2] = ["sleep", "86400"];
@@ -51,6 +54,10 @@ pub(crate) fn apply(cell: &Cell, contract: &Contract, spec: &mut RunSpec) {
             share(spec, data, Share::PLAIN);
             set(spec, "DIND_STORAGE", "overlay2");
         }
+    }
+    // Only one check is about the cluster, and it takes minutes.
+    if contract.profile == Profile::KindCluster.word() {
+        set(spec, NO_CLUSTER, "off");
     }
     // What the image chooses by itself is to be proven, not what it is told.
     if cell.iptables.word() != contract.iptables {

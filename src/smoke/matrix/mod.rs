@@ -14,7 +14,7 @@ mod choice;
 mod fanout;
 mod runnable;
 
-pub(super) use apply::{apply, start};
+pub(super) use apply::{NO_CLUSTER, apply, start};
 pub use cell::{Axis, Cell};
 pub use choice::Choice;
 pub use fanout::{Fanout, Form, facts};

@@ -4,7 +4,7 @@
 
 # state_read: the facts written at the start into state_*.
 state_read() {
-  state_state='' state_socket='' state_data_root='' state_tls_cert='' state_bridge=''
+  state_state='' state_socket='' state_data_root='' state_tls_cert='' state_bridge='' state_kubeconfig=''
   [ -r "$run_dir/state" ] || return 1
   while IFS='=' read -r key value; do
     case $key in
@@ -13,6 +13,7 @@ state_read() {
       data_root) state_data_root=$value ;;
       tls_cert) state_tls_cert=$value ;;
       bridge) state_bridge=$value ;;
+      kubeconfig) state_kubeconfig=$value ;;
     esac
   done <"$run_dir/state"
 }
@@ -27,6 +28,8 @@ check_all() {
     check_error="no answer on $state_socket"
   elif [ -n "$state_bridge" ] && [ ! -d "/sys/class/net/$state_bridge" ]; then
     check_error="network interface $state_bridge is missing"
+  elif ! check_cluster; then
+    check_error="the API server of the cluster does not answer: $cluster_said"
   elif ! check_storage; then
     check_error="$state_data_root cannot be written: is it full?"
   elif [ -n "$state_tls_cert" ] && ! SSL_CERT_FILE=/dev/null openssl x509 -noout -checkend 86400 -in "$state_tls_cert" >/dev/null 2>&1; then
@@ -36,6 +39,12 @@ a start of the container makes a new one, unless you brought it yourself"
     check_error=''
   fi
   [ -z "$check_error" ]
+}
+
+# check_cluster: where there is one, its API server is healthy; what it says in $cluster_said.
+check_cluster() {
+  [ -n "$state_kubeconfig" ] || return 0
+  cluster_said=$(timeout 5 kubectl --kubeconfig "$state_kubeconfig" --request-timeout=3s get --raw /healthz 2>&1)
 }
 
 # check_storage: a small file can be written to the data directory.

@@ -11,6 +11,8 @@ recipe_read() {
   recipe_gc_disk='' recipe_gc_inodes='' recipe_wait=command recipe_start_timeout=60 recipe_start_attempts=3
   recipe_stop_timeout=10 recipe_stop_grace=2 recipe_lock_wait=10
   recipe_compose='' recipe_compose_timeout=300
+  recipe_kind_image='' recipe_kind_workers=0 recipe_kind_port=30001 recipe_kind_pod_subnet=10.245.0.0/16
+  recipe_kind_service_subnet=10.246.0.0/16 recipe_kind_san='' recipe_kind_wait=900 recipe_kind_config=''
   recipe_listen=tls recipe_listen_address=0.0.0.0 recipe_tls_port=2376 recipe_port=2375
   recipe_tls_key=ecdsa recipe_tls_days=825 recipe_tls_renew_days=30 recipe_tls_client_mode='' recipe_tls_client_gid=''
   recipe_tls_san='' recipe_mtu='' recipe_ipv6=auto
@@ -39,6 +41,14 @@ recipe_read() {
       LOCK_WAIT) recipe_lock_wait=$value ;;
       COMPOSE_FILE) recipe_compose=$value ;;
       COMPOSE_TIMEOUT) recipe_compose_timeout=$value ;;
+      KIND_NODE_IMAGE) recipe_kind_image=$value ;;
+      KIND_WORKERS) recipe_kind_workers=$value ;;
+      KIND_PORT) recipe_kind_port=$value ;;
+      KIND_POD_SUBNET) recipe_kind_pod_subnet=$value ;;
+      KIND_SERVICE_SUBNET) recipe_kind_service_subnet=$value ;;
+      KIND_SAN) recipe_kind_san=$value ;;
+      KIND_WAIT) recipe_kind_wait=$value ;;
+      KIND_CONFIG) recipe_kind_config=$value ;;
       LISTEN_TCP) recipe_listen=$value ;;
       LISTEN_ADDRESS) recipe_listen_address=$value ;;
       LISTEN_TLS_PORT) recipe_tls_port=$value ;;

@@ -6,6 +6,8 @@
 rootless=''
 # The socket of the daemon that this container would start, as a host, where the image's environment names it.
 own_host=''
+# Whether this image is for a Kubernetes cluster (kind.sh), and what its clients read once it answers.
+kind_here='' kind_ready=''
 
 # own_status: effective user in $own_user, effective capabilities in $own_capabilities: proc(5), /proc/PID/status.
 own_status() {

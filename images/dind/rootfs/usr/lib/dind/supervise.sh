@@ -11,6 +11,12 @@
 
 stop_signal='' enforcer_pid='' watch_file=''
 
+# steps_run: what belongs to the start and needs a daemon that answers. Status 1 with the reason in $failure, or when the
+# container is stopped.
+steps_run() {
+  preload_run && { [ -z "$kind_here" ] || kind_run; } && hooks_run ready.d && compose_run
+}
+
 # ready_announce: what is known once the daemon answers.
 ready_announce() {
   bridge_restore
@@ -30,7 +36,7 @@ END
   # From outside of its namespaces nobody sees the bridge.
   [ "$rootless" != inside ] || bridge=''
   state_write state=ready "socket=$socket" "data_root=$data_root" "tls_cert=${tls_cert:+$cfg_run_dir/served.pem}" \
-    "bridge=$bridge"
+    "bridge=$bridge" "kubeconfig=$kind_ready"
   log "ready after $ready_total ms"
 }
 
@@ -118,7 +124,7 @@ daemon_watch_start() {
   dockerd_wait_ready || watch_status=$?
   case $watch_status in
     0)
-      if [ -n "$ready_before" ] || { preload_run && hooks_run ready.d && compose_run; }; then
+      if [ -n "$ready_before" ] || steps_run; then
         true >"$cfg_run_dir/ready"
         ready_announce
         keep_watch "$keep_for"
@@ -189,7 +195,7 @@ command_daemon() {
     dockerd_wait_ready || start_status=$?
     case $start_status in
       0)
-        if ! preload_run || ! hooks_run ready.d || ! compose_run; then
+        if ! steps_run; then
           [ -z "$stop_signal" ] || return 0
           command_fail
         fi

@@ -86,6 +86,12 @@ esac
 . "$lib/preload.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/compose.sh
 . "$lib/compose.sh"
+if [ -r "$lib/kind.sh" ]; then
+  # shellcheck source=images/kind-cluster/rootfs/usr/lib/dind/kind.sh
+  . "$lib/kind.sh"
+  kind_load
+  kind_here=1
+fi
 # shellcheck source=images/dind/rootfs/usr/lib/dind/supervise.sh
 . "$lib/supervise.sh"
 

@@ -31,6 +31,7 @@ machine_cgroup() {
   if [ -z "$cgroup_v2_mounted" ]; then
     cgroup_prepare
     machine_controllers
+    machine_kubelet
   else
     cgroup_parent=''
     cgroup_v2_view
@@ -49,6 +50,29 @@ machine_cgroup() {
     report_decision cgroup "$cgroup_choice" "$cgroup_reason; systemd divides it"
   fi
   printf '%s\n' "$cgroup_parent" >"$machine/cgroup-parent" || die "cannot write $machine/cgroup-parent"
+}
+
+# machine_kubelet: a node of Kubernetes (DIND_KUBELET) has its pods below groups of their own in each hierarchy of
+# version 1. cpuset(7): a new group has no processors until it is told which. Each is bound to itself, because a kubelet
+# in a namespace of mounts sees the root of a bind mount as the root of the hierarchy. On version 2 systemd divides the
+# groups, and the kubelet's unit makes its own.
+machine_kubelet() {
+  is_on "${DIND_KUBELET:-}" || return 0
+  while read -r _ point _; do
+    # What is not scoped to this container is unmounted by now.
+    [ -e "$dind_root$point/cgroup.procs" ] || continue
+    for group in kubelet kubelet.slice; do
+      machine_group=$dind_root$point/$group
+      mkdir -p "$machine_group" || die "cannot make the control group $point/$group"
+      for file in cpuset.cpus cpuset.mems; do
+        [ ! -e "$machine_group/$file" ] || cat "$dind_root$point/$file" >"$machine_group/$file" ||
+          die "cannot write $point/$group/$file"
+      done
+      mount --bind "$machine_group" "$machine_group" || die "cannot bind $point/$group to itself: $cannot_mount"
+    done
+  done <<END
+$cgroup_v1_mounts
+END
 }
 
 # machine_controllers: systemd mounts every controller of version 1 that the kernel has. Those that nobody has mounted
