@@ -10,6 +10,7 @@
 //! Dependencies between the modules point along that road only.
 
 pub mod apk;
+pub mod attest;
 pub mod build;
 pub mod cli;
 pub mod deb;
@@ -29,6 +30,7 @@ pub mod process;
 pub mod progress;
 pub mod recipe;
 pub mod registry;
+pub mod release;
 pub mod resolve;
 pub mod setup;
 pub mod smoke;

@@ -4,6 +4,7 @@ mod artifact;
 mod config;
 mod error;
 mod exclude;
+mod inventory;
 mod plan;
 mod preload;
 mod segments;
@@ -35,6 +36,7 @@ use crate::setup::{self, Package, Setup, conventions};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
 pub use error::BuildError;
+pub use inventory::{Inventory, Origin, OwnFile};
 pub use plan::LayerName;
 pub use preload::Images;
 pub use store::Blobs;
@@ -72,6 +74,8 @@ pub struct Built {
     pub set: ImageSet,
     /// Their layers.
     pub blobs: Blobs,
+    /// What is in each of them.
+    pub inventories: BTreeMap<Platform, Inventory>,
 }
 
 /// Builds `recipe` from `lock` for `platforms`.
@@ -94,14 +98,21 @@ pub fn build(
     }
     let mut images = Vec::new();
     let mut blobs = Blobs::default();
+    let mut inventories = BTreeMap::new();
     for &platform in platforms {
-        let (image, layers) = pool.install(|| build_platform(recipe, lock, platform, context))?;
+        let (image, layers, inventory) =
+            pool.install(|| build_platform(recipe, lock, platform, context))?;
         images.push(image);
         blobs.extend(layers);
+        inventories.insert(platform, inventory);
     }
     let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
     let set = ImageSet::new(images, config::annotations(recipe, &data, context.epoch))?;
-    Ok(Built { set, blobs })
+    Ok(Built {
+        set,
+        blobs,
+        inventories,
+    })
 }
 
 /// The layers of one platform, bottom first, before they are written.
@@ -123,6 +134,8 @@ struct Seen {
     plugins: Vec<String>,
     /// What should be known although the image is built.
     notes: Vec<String>,
+    /// What is in it.
+    inventory: Inventory,
 }
 
 /// A written layer, as the cache remembers it.
@@ -138,11 +151,15 @@ fn build_platform(
     lock: &Lock,
     platform: Platform,
     context: &Context<'_>,
-) -> Result<(Image, Blobs), BuildError> {
-    let locked: Vec<&LockedPackage> = lock.packages_of(&recipe.variant, platform).collect();
+) -> Result<(Image, Blobs, Inventory), BuildError> {
+    let mut locked: Vec<&LockedPackage> = lock.packages_of(&recipe.variant, platform).collect();
     if locked.is_empty() {
         return Err(BuildError::Platform(platform));
     }
+    // As if each layer were installed upon those below it: dates of directories that several packages
+    // have, and numbers of accounts, then are the same in every image that shares a layer.
+    let layers = plan::assign(locked.iter().copied(), &roots(recipe));
+    locked.sort_by_key(|package| layers.get(&package.name).copied());
     let sources = family::of(recipe)
         .sources(recipe, context.fetcher)
         .map_err(ResolveError::from)?;
@@ -155,6 +172,7 @@ fn build_platform(
         return Ok((
             config::image(recipe, lock, platform, context.epoch, &assembly),
             blobs,
+            assembly.seen.inventory,
         ));
     }
     fetch_packages(
@@ -201,6 +219,7 @@ fn build_platform(
     Ok((
         config::image(recipe, lock, platform, context.epoch, &assembly),
         blobs,
+        assembly.seen.inventory,
     ))
 }
 
@@ -383,6 +402,13 @@ fn assemble(
         unprivileged,
         plugins,
         notes: harden::check(setup.tree, &packages, recipe)?,
+        inventory: inventory::of(
+            setup.tree,
+            &packages,
+            recipe,
+            context.sources,
+            family::of(recipe),
+        )?,
     };
     let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
     let mut sources = sources_of(&packages, locked, &assigned, &artifacts);

@@ -3,6 +3,7 @@
 use handlebars::Handlebars;
 use serde::Serialize;
 
+use crate::epoch::Epoch;
 use crate::family;
 use crate::lock::LockedPackage;
 use crate::recipe::Recipe;
@@ -22,6 +23,9 @@ pub struct TagData {
     pub suite: String,
     /// The variant.
     pub variant: String,
+    /// The date of what it is made of, `20261122`, where that counts.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub date: String,
 }
 
 /// The engine's version and its parts.
@@ -55,6 +59,17 @@ impl TagData {
             },
             suite: recipe.distribution.release().to_owned(),
             variant: recipe.variant.to_string(),
+            date: String::new(),
+        }
+    }
+
+    /// The same for tags that say of when an image is.
+    pub fn dated(self, epoch: Epoch) -> Self {
+        let stamp = epoch.to_snapshot();
+        let (date, _) = stamp.split_once('T').unwrap_or_default();
+        Self {
+            date: date.to_owned(),
+            ..self
         }
     }
 }
@@ -69,7 +84,7 @@ pub fn render(template: &str, data: &TagData) -> Result<String, BuildError> {
     renderer.set_strict_mode(true);
     renderer.register_escape_fn(handlebars::no_escape);
     let tag = renderer.render_template(template, data).map_err(|_| {
-        fail("it can use engine.version, engine.major, engine.minor, suite and variant".to_owned())
+        fail("it can use engine.version, engine.major, engine.minor, suite and variant, in immutable tags also date".to_owned())
     })?;
     let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let other = |b: u8| first(b) || b == b'.' || b == b'-';
@@ -96,6 +111,7 @@ mod tests {
             },
             suite: "bookworm".to_owned(),
             variant: "slim".to_owned(),
+            ..TagData::default()
         };
         let tag = |template| render(template, &data);
         assert_eq!(

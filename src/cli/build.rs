@@ -118,7 +118,11 @@ fn refuse_one_output(arguments: &Build, recipes: &Recipes, chosen: &[&Recipe]) -
 }
 
 /// Two images of one run cannot have the same name in the same place.
-fn refuse_overwriting(recipe: &Recipe, names: &Names, taken: &mut BTreeSet<String>) -> Result<()> {
+pub(super) fn refuse_overwriting(
+    recipe: &Recipe,
+    names: &Names,
+    taken: &mut BTreeSet<String>,
+) -> Result<()> {
     let place = names.repository.as_deref().unwrap_or(&recipe.name);
     for tag in &names.tags {
         if !taken.insert(format!("{place}:{tag}")) {
@@ -186,6 +190,27 @@ fn platforms(recipe: &Recipe, wanted: &[Platform]) -> Result<Vec<Platform>> {
 }
 
 fn repository(arguments: &Build, session: &Session, recipe: &Recipe) -> Result<Option<Repository>> {
+    let repository = place(arguments.repository.as_ref(), session, recipe)?;
+    if arguments.push && repository.is_none() {
+        bail!(nowhere(recipe));
+    }
+    Ok(repository)
+}
+
+/// There is no repository, and one is needed.
+pub(super) fn nowhere(recipe: &Recipe) -> RecipeError {
+    RecipeError::Whole {
+        path: recipe.path.clone(),
+        message: "there is nowhere to push to; name the repository with --repository, DINDIMG_REPOSITORY, `repository` in the configuration file, or `repository` in [image]".to_owned(),
+    }
+}
+
+/// Where an image goes: the flag's repository, the user's, or the recipe's.
+pub(super) fn place(
+    named: Option<&Repository>,
+    session: &Session,
+    recipe: &Recipe,
+) -> Result<Option<Repository>> {
     let from_recipe = || {
         recipe.repository.as_ref().map(|name| {
             name.as_str()
@@ -196,20 +221,11 @@ fn repository(arguments: &Build, session: &Session, recipe: &Recipe) -> Result<O
                 })
         })
     };
-    let repository = match &arguments.repository {
+    let named = named.or(session.settings.repository.as_ref());
+    Ok(match named {
         Some(repository) => Some(repository.clone()),
-        None => match session.settings.repository.clone() {
-            Some(repository) => Some(repository),
-            None => from_recipe().transpose()?,
-        },
-    };
-    if arguments.push && repository.is_none() {
-        bail!(RecipeError::Whole {
-            path: recipe.path.clone(),
-            message: "there is nowhere to push to; name the repository with --repository, DINDIMG_REPOSITORY, `repository` in the configuration file, or `repository` in [image]".to_owned(),
-        });
-    }
-    Ok(repository)
+        None => from_recipe().transpose()?,
+    })
 }
 
 fn names(

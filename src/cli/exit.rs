@@ -8,6 +8,7 @@ use crate::family::{FamilyError, PackageError};
 use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
 use crate::registry::{ReferenceError, RegistryError};
+use crate::release::{ReleaseError, VerifyError};
 use crate::resolve::ResolveError;
 use crate::smoke::SmokeError;
 use crate::smoke::engine::EngineError;
@@ -87,6 +88,22 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             other if other.is_interrupt() => Some(INTERRUPTED),
             _ => None,
         };
+    }
+    if error.is::<super::keys::KeyTrouble>() || error.is::<super::verify::Differs>() {
+        return Some(TRUST);
+    }
+    if let Some(error) = error.downcast_ref::<VerifyError>() {
+        return match error {
+            VerifyError::Registry(error) => Some(registry(error)),
+            VerifyError::Absent(_) => Some(INPUT),
+            _ => Some(TRUST),
+        };
+    }
+    if let Some(ReleaseError::Immutable(_)) = error.downcast_ref() {
+        return Some(INPUT);
+    }
+    if let Some(ReleaseError::Registry(error)) = error.downcast_ref() {
+        return Some(registry(error));
     }
     if error.is::<ReferenceError>() {
         return Some(INPUT);

@@ -9,13 +9,16 @@ mod context;
 mod engines;
 mod exit;
 mod images;
+mod keys;
 mod lock;
 mod output;
 mod progress;
 mod publish;
+mod release;
 mod schema;
 mod settings;
 mod smoke;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -45,6 +48,8 @@ pub fn run() -> ExitCode {
         Verb::Build(build) => build::run(build, &arguments.common, &output),
         Verb::Lock(lock) => lock::run(lock, &arguments.common, &output),
         Verb::Smoke(smoke) => smoke::run(smoke, &arguments.common, &output),
+        Verb::Release(release) => release::run(release, &arguments.common, &output),
+        Verb::Verify(verify) => verify::run(verify, &arguments.common, &output),
         Verb::Schema { markdown, report } => schema::run(*markdown, *report, &output),
         Verb::Cache(cache) => cache::run(cache, &arguments.common, &output),
         Verb::Completions { shell } => completions::run(*shell, &output),

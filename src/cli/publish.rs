@@ -92,7 +92,7 @@ pub(super) fn registry(flags: &RegistryAccess, session: &Session) -> Result<Regi
     Ok(Registry::new(options, credentials, reporter)?)
 }
 
-fn plan(
+pub(super) fn plan(
     built: &Built,
     names: &Names,
     repository: &Repository,

@@ -4,6 +4,8 @@
 
 mod alpine;
 mod debian;
+mod described;
+mod purl;
 mod repositories;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +33,8 @@ pub fn of(recipe: &Recipe) -> &'static dyn Family {
         Distribution::Alpine(_) => &Alpine,
     }
 }
+
+pub use described::Described;
 
 /// What a distribution family does its own way.
 pub trait Family: Sync {
@@ -93,8 +97,30 @@ pub trait Family: Sync {
     /// The upstream part of a version: no epoch, no repack suffix, no revision.
     fn upstream_version(&self, version: &str) -> String;
 
+    /// What a package says of itself, by its control files and the copyright file that it ships.
+    fn describe(&self, control: &Control, copyright: Option<&str>) -> Described;
+
+    /// The package URL (purl-spec, `deb` and `apk`) of a package of the distribution's release, or of
+    /// a repository that the recipe adds.
+    fn purl(&self, package: &Named<'_>, recipe: &Recipe) -> String;
+
     /// Whether a package takes files of another over, by their control files.
     fn replaces(&self, winner: &Control, loser: &Control) -> bool;
+}
+
+/// What a package is called where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// Version in the distribution's notation.
+    pub version: &'a str,
+    /// Its architecture.
+    pub architecture: &'a str,
+    /// Source package it was built from.
+    pub source: &'a str,
+    /// Name of its repository in the lock.
+    pub repository: &'a str,
 }
 
 /// A package as it calls itself.
@@ -264,6 +290,8 @@ pub struct ProfilePackages {
     /// Roots of the `engine` layer that are installed where the distribution has them; a name may
     /// be followed by the versions that count, `docker-compose (>= 2)`.
     pub optional: Vec<String>,
+    /// The same for what is no root of a layer: images with the same daemon share those.
+    pub optional_extra: Vec<String>,
     /// Further packages, which are no roots: what the layers below do not need is the `extra` layer,
     /// so that images with the same daemon share those.
     pub extra: Vec<String>,

@@ -50,6 +50,7 @@ const FIRST: &[&str] = &[
 const ENGINE: &[&str] = &[
     "loop",
     "fuse",
+    "tun",
     "virtiofs",
     "bridge",
     "br_netfilter",

@@ -21,6 +21,16 @@ pub struct Document {
 }
 
 impl Document {
+    /// These bytes.
+    pub fn of(media_type: &str, bytes: Vec<u8>) -> Self {
+        Self::new(media_type, bytes)
+    }
+
+    /// A manifest, without white space.
+    pub fn json(media_type: &str, manifest: &Manifest) -> Self {
+        Self::new(media_type, to_json(manifest))
+    }
+
     pub(super) fn new(media_type: &str, bytes: Vec<u8>) -> Self {
         Self {
             descriptor: Descriptor::of(media_type, &bytes),

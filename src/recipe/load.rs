@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::digest::Digest;
 use crate::platform::{Architecture, Platform};
 
 use super::artifact;
@@ -16,7 +17,7 @@ use super::content;
 use super::error::RecipeError;
 use super::keys;
 use super::merge::Merge;
-use super::model::{Recipe, Recipes};
+use super::model::{Recipe, RecipeFile, Recipes};
 use super::preload;
 use super::raw::RawRecipe;
 use super::source::{Disk, Source};
@@ -69,10 +70,29 @@ fn load_from(path: &Path, source: &dyn Source) -> Result<Recipes, RecipeError> {
         .iter()
         .map(|name| variant(path, &chain, name, source))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(Recipes::new(
-        complete(path, &default, &chain, source)?,
-        variants,
-    ))
+    let sources = chain
+        .iter()
+        .map(|(at, _)| named(at, source))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut default = complete(path, &default, &chain, source)?;
+    let mut variants = variants;
+    for recipe in variants.iter_mut().chain([&mut default]) {
+        recipe.sources.clone_from(&sources);
+    }
+    Ok(Recipes::new(default, variants))
+}
+
+/// What a file is called, wherever it is, and its content.
+fn named(path: &Path, source: &dyn Source) -> Result<RecipeFile, RecipeError> {
+    let bytes = source.read(path).map_err(|source| RecipeError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok(RecipeFile {
+        name: name.to_string_lossy().into_owned(),
+        digest: Digest::of(bytes),
+    })
 }
 
 /// A file of the chain, or what it says of one variant.
@@ -113,11 +133,19 @@ fn variant(
     });
     let mut parts: Vec<Part> = overlays.collect();
     let own_tags = parts.iter().any(|(_, raw)| raw.image.tags.is_some());
+    let own_immutable = parts
+        .iter()
+        .any(|(_, raw)| raw.image.immutable_tags.is_some());
     parts.extend(chain.iter().cloned());
     let mut recipe = complete(path, name, &parts, source)?;
     recipe.name = format!("{}-{name}", recipe.name);
     if !own_tags {
         for tag in &mut recipe.tags {
+            *tag = format!("{tag}-{name}");
+        }
+    }
+    if !own_immutable {
+        for tag in &mut recipe.immutable_tags {
             *tag = format!("{tag}-{name}");
         }
     }
@@ -271,10 +299,12 @@ fn complete(
         name,
         variant: variant.clone(),
         path: path.to_owned(),
+        sources: Vec::new(),
         profile: raw.profile,
         repository: raw.image.repository,
         platforms,
         tags: raw.image.tags.unwrap_or_default(),
+        immutable_tags: raw.image.immutable_tags.unwrap_or_default(),
         compression: raw.image.compression,
         volume: raw.image.volume.unwrap_or(true),
         distribution,

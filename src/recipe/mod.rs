@@ -32,7 +32,7 @@ pub use filter::PathFilters;
 pub use keys::schema;
 pub use load::load;
 pub use model::{
-    Debian, Distribution, ExtraRepository, LocalRepository, Pin, Recipe, Recipes, Trust,
+    Debian, Distribution, ExtraRepository, LocalRepository, Pin, Recipe, RecipeFile, Recipes, Trust,
 };
 pub use preload::{Origin, Preload};
 pub use raw::{Acknowledged, AllWord};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::platform::Platform;
 
@@ -76,6 +77,8 @@ pub struct Recipe {
     pub variant: VariantName,
     /// The recipe file.
     pub path: PathBuf,
+    /// The recipe file and those it extends, as they were read.
+    pub sources: Vec<RecipeFile>,
     /// What the image is for; `None` installs the listed packages and nothing else.
     pub profile: Option<Profile>,
     /// Where to push, unless the command line or configuration says otherwise.
@@ -84,6 +87,8 @@ pub struct Recipe {
     pub platforms: Vec<Platform>,
     /// Tag templates.
     pub tags: Vec<String>,
+    /// Templates of tags that never move once they are published.
+    pub immutable_tags: Vec<String>,
     /// Layer compression, `None` for the default.
     pub compression: Option<CompressionText>,
     /// Whether the engine's data directory is declared a volume.
@@ -146,6 +151,15 @@ pub struct Recipe {
     pub artifacts: Vec<Artifact>,
     /// Images that the engine inside has from its first start on.
     pub preloads: Vec<Preload>,
+}
+
+/// A file that a recipe was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipeFile {
+    /// Its name, without the directories of this machine.
+    pub name: String,
+    /// Its content.
+    pub digest: Digest,
 }
 
 /// The distribution whose table a recipe has.

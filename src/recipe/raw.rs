@@ -143,6 +143,10 @@ pub(super) struct RawImage {
     /// `variant`.
     #[schemars(extend("default" = [], "examples" = [["{{engine.version}}-{{suite}}"]]))]
     pub tags: Option<Vec<String>>,
+    /// Tags that stay where they are once they are published, templates like `tags` and with `date`,
+    /// that of the newest repository (`20261122`): `dindimg release` makes them and moves none.
+    #[schemars(extend("default" = [], "examples" = [["{{engine.version}}-{{suite}}-{{date}}"]]))]
+    pub immutable_tags: Option<Vec<String>>,
     /// Layer compression, `gzip:5` or `zstd:3`.
     #[schemars(extend("default" = "gzip:5", "examples" = ["zstd:3"]))]
     pub compression: Option<CompressionText>,
@@ -155,6 +159,7 @@ merge_fields!(RawImage {
     repository,
     platforms,
     tags,
+    immutable_tags,
     compression,
     volume
 });

@@ -113,6 +113,14 @@ pub enum RegistryError {
         /// What the registry said.
         reason: String,
     },
+    /// The list of what is attached to an image is written by others at the same time.
+    #[error("{registry}: others write {tag} at the same time; run it again")]
+    Contested {
+        /// Host and port.
+        registry: String,
+        /// The tag of the list.
+        tag: String,
+    },
     /// No connection could be made.
     #[error(
         "cannot reach {registry} ({attempts} attempts): {reason}; check the host, the port and the proxy settings"

@@ -8,6 +8,7 @@
 //! again, so that an interrupted push is continued by running it again.
 
 mod answer;
+mod attach;
 mod blobs;
 mod body;
 mod challenge;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+pub use attach::{Attached, Attachment};
 pub use credentials::{
     CredentialError, CredentialSources, Credentials, HelperOutput, HelperRunner, NoHelpers, Secret,
 };
@@ -42,6 +44,7 @@ pub use push::{Counts, Pushed};
 pub use reference::{Reference, ReferenceError, Repository, Selector, Tag};
 
 use crate::digest::Digest;
+use crate::oci::{Descriptor, Document as OciDocument};
 use crate::progress::Reporter;
 use connection::{Access, Connection, Opening};
 
@@ -100,7 +103,7 @@ pub struct Registry {
     certificates: Vec<Vec<u8>>,
     credentials: Credentials,
     reporter: Arc<dyn Reporter>,
-    readers: Mutex<BTreeMap<Repository, Arc<Connection>>>,
+    connections: Mutex<BTreeMap<(Repository, Access), Arc<Connection>>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -131,7 +134,7 @@ impl Registry {
             certificates,
             credentials,
             reporter,
-            readers: Mutex::default(),
+            connections: Mutex::default(),
             runtime,
         })
     }
@@ -209,13 +212,80 @@ impl Registry {
         })
     }
 
+    /// Attaches something to an image that is in the repository.
+    pub fn attach(
+        &self,
+        repository: &Repository,
+        attachment: &Attachment,
+    ) -> Result<Attached, RegistryError> {
+        self.runtime.block_on(async {
+            let connection = self.kept(repository, Access::Push).await?;
+            connection.attach(attachment, &self.reporter).await
+        })
+    }
+
+    /// Bytes of blobs that a push would send, if nothing could be mounted.
+    pub fn lacking(&self, push: &Push) -> Result<u64, RegistryError> {
+        let plan = plan::Plan::of(push)?;
+        self.runtime.block_on(async {
+            let connection = self.kept(&push.repository, Access::Pull).await?;
+            let mut lacking = 0;
+            for blob in plan.layers.iter().chain(&plan.configs) {
+                if !connection.has_blob(&blob.digest).await? {
+                    lacking += blob.size;
+                }
+            }
+            Ok(lacking)
+        })
+    }
+
+    /// What is attached to an image: the entries of the registry's list, or of the index that
+    /// stands for it.
+    pub fn referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> Result<Vec<Descriptor>, RegistryError> {
+        self.runtime.block_on(async {
+            let connection = self.reader(repository).await?;
+            connection.referrers(subject).await
+        })
+    }
+
+    /// Moves a tag to a manifest that is in the repository; false if it led there.
+    pub fn move_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        manifest: &OciDocument,
+    ) -> Result<bool, RegistryError> {
+        self.runtime.block_on(async {
+            let connection = self.kept(repository, Access::Push).await?;
+            connection.move_tag(tag, &attach::node(manifest)).await
+        })
+    }
+
     async fn reader(&self, repository: &Repository) -> Result<Arc<Connection>, RegistryError> {
-        let readers = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = readers().get(repository) {
+        self.kept(repository, Access::Pull).await
+    }
+
+    /// A connection that is made once.
+    async fn kept(
+        &self,
+        repository: &Repository,
+        access: Access,
+    ) -> Result<Arc<Connection>, RegistryError> {
+        let kept = || {
+            self.connections
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let key = (repository.clone(), access);
+        if let Some(connection) = kept().get(&key) {
             return Ok(connection.clone());
         }
-        let connection = Arc::new(self.connect(repository, Access::Pull, &[]).await?);
-        readers().insert(repository.clone(), connection.clone());
+        let connection = Arc::new(self.connect(repository, access, &[]).await?);
+        kept().insert(key, connection.clone());
         Ok(connection)
     }
 

@@ -114,17 +114,14 @@ pub(super) async fn run(
     let root = plan.root();
     let (mut moved, mut unmoved) = (Vec::new(), Vec::new());
     for tag in &plan.tags {
-        let selector = Selector::Tag(tag.clone());
-        match connection.head(&selector).await? {
-            Head::Present(Some(digest)) if digest == root.digest => unmoved.push(tag.clone()),
-            Head::Present(_) | Head::Absent => {
-                connection.put_manifest(&selector, root).await?;
-                reporter.note(
-                    Stage::Push,
-                    &format!("{}:{tag} is now {}", plan.repository, root.digest),
-                );
-                moved.push(tag.clone());
-            }
+        if connection.move_tag(tag, root).await? {
+            reporter.note(
+                Stage::Push,
+                &format!("{}:{tag} is now {}", plan.repository, root.digest),
+            );
+            moved.push(tag.clone());
+        } else {
+            unmoved.push(tag.clone());
         }
     }
     Ok(Pushed {

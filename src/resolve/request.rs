@@ -92,6 +92,7 @@ pub fn request(recipe: &Recipe, repositories: &[Repository]) -> Request {
                 .map(|name| (name, None)),
         );
         optional.extend(added.optional);
+        optional.extend(added.optional_extra);
         drop.extend(added.drop);
     }
     for package in &recipe.include {

@@ -1,13 +1,11 @@
 //! Images that are no plain daemon: the client, and the container that is like a machine.
 
-use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::engines::{self, Engine};
 use crate::images::{built_image, built_recipe};
-use crate::product::{dindimg, kept};
 use crate::smoke::{basic, in_turn, in_turn_on_podman, leftovers, rows_that_hold};
+use crate::tools::packages;
 
 #[test]
 fn a_client_runs_containers_of_the_daemon_beside_it_on_docker_and_podman() {
@@ -109,45 +107,6 @@ impl Drop for Machine {
     fn drop(&mut self) {
         self.private.run(&["rm", "--force", "--volumes", self.name]);
     }
-}
-
-/// The files of a package and of what it needs beyond a machine, fetched as builds do.
-fn packages(suite: &str, names: &[&str]) -> Vec<PathBuf> {
-    let directory = kept("machine");
-    let recipe = directory.join(format!("{suite}.toml"));
-    let list: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    let text = format!(
-        "schema = 1\n[debian]\nsuite = \"{suite}\"\n[packages]\ninclude = [{}]\nacknowledge-scripts = \"all\"\n",
-        list.join(", ")
-    );
-    fs::write(&recipe, text).expect("recipe written");
-    let lock = directory.join(format!("{suite}.lock"));
-    dindimg(&[
-        "build".as_ref(),
-        recipe.as_os_str(),
-        "--update".as_ref(),
-        "--lock-file".as_ref(),
-        lock.as_os_str(),
-        "--output".as_ref(),
-        format!("oci:{}", directory.join("oci").display()).as_ref(),
-    ])
-    .good();
-    let lock = fs::read_to_string(&lock).expect("a lock");
-    let lock: toml::Table = lock.parse().expect("TOML");
-    let packages = lock["package"].as_array().expect("packages");
-    let wanted = packages
-        .iter()
-        .filter(|package| names.contains(&package["name"].as_str().expect("a name")));
-    let files = wanted.map(|package| {
-        let name = package["name"].as_str().expect("a name");
-        let digest = package["sha256"].as_str().expect("a digest");
-        let digest = digest.trim_start_matches("sha256:");
-        let blob = kept("cache").join(format!("v1/blobs/{}/{digest}", &digest[..2]));
-        let file = directory.join(format!("{name}.deb"));
-        fs::copy(&blob, &file).unwrap_or_else(|error| panic!("{}: {error}", blob.display()));
-        file
-    });
-    files.collect()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::layer::Compression;
 use crate::oci::Target;
 use crate::platform::Platform;
 use crate::recipe::VariantName;
-use crate::registry::Repository;
+use crate::registry::{Reference, Repository};
 
 use super::exit;
 
@@ -72,6 +72,12 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
     /// Run an image on real engines and check that it keeps its promises
     #[command(after_help = smoke::HELP)]
     Smoke(Smoke),
+    /// Publish images with bills of materials, provenance and signatures, tags last
+    #[command(after_help = RELEASE_HELP)]
+    Release(Release),
+    /// Check what is said of a published image, and who says it
+    #[command(after_help = VERIFY_HELP)]
+    Verify(Verify),
     /// Print the JSON Schema of recipes
     Schema {
         /// Print the reference page made from it
@@ -88,6 +94,81 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+const RELEASE_HELP: &str = "\
+Every image of the recipes is built and sent by digest, with an SPDX and a CycloneDX bill of materials for
+each platform and SLSA provenance, attached as OCI referrers. With --key each is a signed attestation too,
+and the image is signed, as cosign verifies it: by tags (cosign 2) and by referrers (cosign 3). When all
+of that is in the registry, the tags move. An interrupted release is finished by running it again.
+Keys are ECDSA over P-256: `cosign generate-key-pair`, or `openssl genpkey -algorithm EC -pkeyopt
+ec_paramgen_curve:P-256`. The password of an encrypted one is in $COSIGN_PASSWORD.";
+
+const VERIFY_HELP: &str = "\
+Fails unless the image and each of its platforms is signed by the key, with signed bills of materials for
+each platform and signed provenance. --rebuild RECIPE builds the image again from its lock and compares.";
+
+/// What is published.
+#[derive(Debug, Args)]
+pub(super) struct Release {
+    /// Recipe files
+    #[arg(required = true, value_name = "RECIPE")]
+    pub recipes: Vec<PathBuf>,
+    /// Publish only these images of the recipes
+    #[arg(long, value_name = "VARIANT")]
+    pub variant: Vec<VariantName>,
+    #[command(flatten)]
+    pub make: Make,
+    /// Registry and repository, registry.example.com/ci/dind [env: DINDIMG_REPOSITORY]
+    #[arg(long, value_name = "REPOSITORY")]
+    pub repository: Option<Repository>,
+    /// Tag in place of the recipe's; can use the same templates
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+    /// Sign with this private key: a file, env://NAME, or exec:PROGRAM
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// The public key of exec:PROGRAM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub public_key: Option<PathBuf>,
+    /// Attach the test results of `dindimg smoke --report NAME.intoto.json`
+    #[arg(long, value_name = "FILE")]
+    pub test_results: Option<PathBuf>,
+    /// Who builds, a URI for the provenance
+    #[arg(long, value_name = "URI", env = "DINDIMG_BUILDER_ID")]
+    pub builder_id: Option<String>,
+    /// Move tags that are immutable
+    #[arg(long)]
+    pub move_immutable: bool,
+    /// Build, and say what would be sent and which tags would move
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write digests and tags to a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub metadata_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub registry: RegistryFlags,
+}
+
+/// What is checked.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The image, by tag or digest
+    #[arg(value_name = "IMAGE")]
+    pub image: Reference,
+    /// The public key that has to have signed
+    #[arg(long, value_name = "FILE", required = true)]
+    pub key: PathBuf,
+    /// Build the image again from this recipe and its lock, and compare
+    #[arg(long, value_name = "RECIPE")]
+    pub rebuild: Option<PathBuf>,
+    /// The image of the recipe to compare with
+    #[arg(long, value_name = "VARIANT", requires = "rebuild")]
+    pub variant: Option<VariantName>,
+    #[command(flatten)]
+    pub make: Make,
+    #[command(flatten)]
+    pub access: RegistryAccess,
 }
 
 #[derive(Debug, Args)]

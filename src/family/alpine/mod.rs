@@ -20,8 +20,8 @@ use crate::platform::Architecture;
 use crate::recipe::{Alpine as Table, Distribution, Profile, Recipe};
 
 use super::{
-    Family, FamilyError, Identity, Mirrors, OpenContext, Opened, PackageError, PackageSource,
-    ProfilePackages, Repository, SolveRequest, Solved,
+    Described, Family, FamilyError, Identity, Mirrors, Named, OpenContext, Opened, PackageError,
+    PackageSource, ProfilePackages, Repository, SolveRequest, Solved, described, purl,
 };
 
 /// See the module.
@@ -92,16 +92,24 @@ impl Family for Alpine {
         Ok(control(head))
     }
 
+    fn describe(&self, control: &Control, _: Option<&str>) -> Described {
+        Described {
+            supplier: described::name(&field(control, "maintainer")),
+            licences: Some(field(control, "license"))
+                .filter(|licence| !licence.is_empty())
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn purl(&self, package: &Named<'_>, recipe: &Recipe) -> String {
+        purl::of("apk", "alpine", package, recipe)
+    }
+
     fn identity(&self, control: &Control) -> Identity {
-        let fields = package::fields(control.files.get(package::INFO).map_or(b"", |b| &b[..]));
-        let fields = fields.unwrap_or_default();
-        let field = |name: &str| {
-            let found = fields.iter().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.clone()).unwrap_or_default()
-        };
         Identity {
-            name: field("pkgname"),
-            version: field("pkgver"),
+            name: field(control, "pkgname"),
+            version: field(control, "pkgver"),
         }
     }
 
@@ -115,6 +123,14 @@ impl Family for Alpine {
     fn replaces(&self, winner: &Control, loser: &Control) -> bool {
         replaces::replaces(winner, loser)
     }
+}
+
+/// A field of `.PKGINFO`; empty where it is not there.
+fn field(control: &Control, name: &str) -> String {
+    let fields = package::fields(control.files.get(package::INFO).map_or(b"", |b| &b[..]));
+    let fields = fields.unwrap_or_default();
+    let found = fields.into_iter().find(|(key, _)| key == name);
+    found.map(|(_, value)| value).unwrap_or_default()
 }
 
 /// The control files as rules see them.

@@ -20,8 +20,8 @@ use crate::platform::Architecture;
 use crate::recipe::{Debian as Table, Distribution, Profile, Recipe};
 
 use super::{
-    Family, FamilyError, Identity, Mirrors, OpenContext, Opened, PackageError, PackageSource,
-    ProfilePackages, Repository, SolveRequest, Solved,
+    Described, Family, FamilyError, Identity, Mirrors, Named, OpenContext, Opened, PackageError,
+    PackageSource, ProfilePackages, Repository, SolveRequest, Solved, described, purl,
 };
 
 /// See the module.
@@ -95,6 +95,17 @@ impl Family for Debian {
             |_| version.to_owned(),
             |version| version.upstream().to_owned(),
         )
+    }
+
+    fn describe(&self, control: &Control, copyright: Option<&str>) -> Described {
+        Described {
+            supplier: described::name(&control.field("Maintainer").unwrap_or_default()),
+            licences: copyright.map(described::copyright).unwrap_or_default(),
+        }
+    }
+
+    fn purl(&self, package: &Named<'_>, recipe: &Recipe) -> String {
+        purl::of("deb", "debian", package, recipe)
     }
 
     fn replaces(&self, winner: &Control, loser: &Control) -> bool {

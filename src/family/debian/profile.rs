@@ -126,7 +126,7 @@ pub(super) fn packages(profile: Profile, recipe: &Recipe) -> ProfilePackages {
         packages.extra = owned(ROOTLESS);
     }
     if profile == Profile::KindCluster {
-        packages.optional.extend(owned(CLUSTER));
+        packages.optional_extra = owned(CLUSTER);
     }
     match recipe.userland {
         Userland::Standard => {

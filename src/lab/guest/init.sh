@@ -9,6 +9,8 @@ while read -r module; do
   $busybox insmod "/modules/$module.ko" || echo "lab: module $module cannot be loaded"
 done </modules/order
 $busybox rm -rf /modules
+# As udev leaves it: everybody's.
+[ ! -c /dev/net/tun ] || $busybox chmod 666 /dev/net/tun
 # As Docker puts them over each other: the last is on top.
 layers=''
 while read -r number _; do
