@@ -57,7 +57,9 @@ pub(super) fn unpack(
         })
         .collect::<Result<Vec<_>, BuildError>>()?;
     reporter.finish(task, "");
-    unpacked.sort_by(|a, b| a.package.name.cmp(&b.package.name));
+    // In the order that was given, by position: names are told apart.
+    let position = |one: &Unpacked| locked.iter().position(|it| it.name == one.package.name);
+    unpacked.sort_by_cached_key(position);
     Ok(unpacked)
 }
 

@@ -58,7 +58,9 @@ pub fn control_file_of(path: &str) -> Option<&str> {
 pub fn write_database(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     setup.rule = RULE;
     let mut status = String::new();
-    for package in setup.packages {
+    let mut by_name: Vec<&Package> = setup.packages.iter().collect();
+    by_name.sort_by(|a, b| a.name.cmp(&b.name));
+    for package in by_name {
         let conffiles = conffiles(setup, package)?;
         let control = package.control.text("control").unwrap_or_default();
         status.push_str(&status_stanza(control, &conffiles));

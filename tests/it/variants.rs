@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use dindimg::oci::{BlobSource as _, Layout};
 use flate2::read::MultiGzDecoder;
 
+use crate::images::built_recipe;
 use crate::product::{Run, command, kept};
 
 /// A recipe of a few small packages with a variant that leaves out some of it.
@@ -229,5 +230,31 @@ fn a_package_asked_for_that_needs_what_the_slim_userland_drops_is_warned_of() {
     ] {
         let said = recipe(settled);
         assert!(!said.contains("its userland is without"), "{said}");
+    }
+}
+
+/// Whatever else an image has, it is put upon the layers of a daemon and does not change them: dates
+/// of shared directories and numbers of accounts are as if it were not there.
+#[test]
+fn a_machine_and_a_cluster_share_the_layers_of_a_daemon() {
+    let layers = |recipe: &str| -> Vec<String> {
+        let archive = std::fs::File::open(built_recipe(recipe, "default")).expect("an archive");
+        let mut archive = tar::Archive::new(archive);
+        let mut entries = archive.entries().expect("entries");
+        let list = entries.find_map(|entry| {
+            let entry = entry.expect("an entry");
+            let is_list = entry.path().expect("a path").ends_with("manifest.json");
+            is_list.then(|| serde_json::from_reader::<_, serde_json::Value>(entry).expect("JSON"))
+        });
+        let list = list.expect("a list of images");
+        let layers = list[0]["Layers"].as_array().expect("layers");
+        let names = layers
+            .iter()
+            .map(|one| one.as_str().expect("a name").to_owned());
+        names.collect()
+    };
+    let daemon = layers("trixie");
+    for other in ["vmlc-trixie", "kind-cluster"] {
+        assert_eq!(layers(other)[..2], daemon[..2], "{other}");
     }
 }

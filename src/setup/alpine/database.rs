@@ -28,18 +28,23 @@ pub(in crate::setup) fn write_database(setup: &mut Setup<'_>) -> Result<(), Setu
         .map(|package| Described::of(setup, package))
         .collect::<Result<_, _>>()?;
     let shared: &Setup<'_> = setup;
-    let entries: Vec<String> = described
+    // Packages are numbered by their places in the tree, and listed by their names.
+    let mut entries: Vec<(&str, String)> = described
         .par_iter()
         .enumerate()
         .map(|(number, described)| {
-            Ok(format!(
+            let entry = format!(
                 "{}{}\n",
                 described.head(&shared.tags),
                 files(shared, described.package, number)?
-            ))
+            );
+            Ok((described.package.name.as_str(), entry))
         })
         .collect::<Result<_, SetupError>>()?;
-    let installed = entries.concat();
+    entries.sort();
+    let installed: String = entries.into_iter().map(|(_, entry)| entry).collect();
+    let mut described = described;
+    described.sort_by(|a, b| a.package.name.cmp(&b.package.name));
     let triggers: String = described.iter().map(Described::triggers).collect();
     let scripts = scripts(&described).map_err(|error| setup.input(ADMIN, error.to_string()))?;
     let architecture = format!("{}\n", setup.architecture.alpine());
