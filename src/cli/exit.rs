@@ -102,6 +102,9 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(ReleaseError::Immutable(_)) = error.downcast_ref() {
         return Some(INPUT);
     }
+    if let Some(ReleaseError::Foreign { .. }) = error.downcast_ref() {
+        return Some(NETWORK);
+    }
     if let Some(ReleaseError::Registry(error)) = error.downcast_ref() {
         return Some(registry(error));
     }

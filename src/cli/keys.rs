@@ -47,8 +47,10 @@ impl Signer for Program {
         if !output.status.success() {
             return Err(fail(output.complaint()));
         }
-        // DER begins with a byte that base64 does not have.
-        let decoded = base64::engine::general_purpose::STANDARD.decode(output.stdout.trim_ascii());
+        // Tools wrap base64; what is none is DER.
+        let bytes = output.stdout.iter().copied();
+        let text: Vec<u8> = bytes.filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let decoded = base64::engine::general_purpose::STANDARD.decode(text);
         let signature = decoded.ok().filter(|der| !der.is_empty());
         let signature = signature.unwrap_or(output.stdout);
         if !self.public.verify(message, &signature) {

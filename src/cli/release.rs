@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use crate::attest::{BUILDER, Signer};
+use crate::attest::{BUILDER, Signer, predicate};
 use crate::build::{TagData, render_tag};
 use crate::lock::Lock;
 use crate::oci::Names;
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
     // Every image is there with all that is said of it: now those who ask for a tag may have it.
     let mut results = Vec::new();
     for ((release, plan), sent) in releases.iter().zip(&plans).zip(&sent) {
-        let moved = publisher.move_tags(release)?;
+        let moved = publisher.move_tags(release, arguments.move_immutable)?;
         let names: Vec<&str> = moved.iter().map(Tag::as_str).collect();
         output.say(&format!(
             "{}@{}: {}",
@@ -155,7 +155,11 @@ fn tags(arguments: &Arguments, recipe: &Recipe, lock: &Lock) -> Result<Tags> {
     };
     let tags = Tags {
         moving: render(moving, &data)?,
-        fixed: render(&recipe.immutable_tags, &dated)?,
+        // A release under another tag is not the one that those are for.
+        fixed: match arguments.tag.is_empty() {
+            true => render(&recipe.immutable_tags, &dated)?,
+            false => Vec::new(),
+        },
     };
     if tags.all().next().is_none() {
         bail!(RecipeError::Whole {
@@ -183,6 +187,20 @@ fn release<'a>(
         let statement = crate::attest::Said::read(&text);
         let statement =
             statement.with_context(|| format!("{} is no in-toto statement", path.display()))?;
+        if statement.kind != predicate::TEST {
+            bail!(
+                "{} is no test results but {}; `dindimg smoke --report NAME.intoto.json` writes them",
+                path.display(),
+                statement.kind
+            );
+        }
+        let result = statement.predicate["result"].as_str().unwrap_or("nothing");
+        if !["PASSED", "WARNED"].contains(&result) {
+            bail!(
+                "the test results in {} are {result}: nothing is published",
+                path.display()
+            );
+        }
         if !statement.subjects.contains(&push.root.digest) {
             bail!(
                 "{} is of another image, not of {}; prove this one with `dindimg smoke`",
@@ -190,7 +208,7 @@ fn release<'a>(
                 push.root.digest
             );
         }
-        Ok(statement.predicate)
+        Ok((statement.subjects, statement.predicate))
     });
     Ok(Release {
         recipe: &ready.recipe,

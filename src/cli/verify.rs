@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Seek as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::json;
 
 use crate::build::Built;
@@ -128,14 +128,19 @@ fn difference(
                 continue;
             }
             let mut file = tempfile::tempfile().context("a temporary file")?;
-            registry.fetch_blob_into(&image.repository, &other.digest, other.size, &file)?;
+            let repository = &image.repository;
+            if !registry.fetch_blob_into(repository, &other.digest, other.size, &file)? {
+                bail!("{repository} has no layer {}", other.digest);
+            }
             file.rewind()?;
             let own = built.blobs.file(&layer.digest);
             let own: File = own.context("a layer was not built")?.try_clone()?;
             let mut own = own;
             own.rewind()?;
-            let entry =
-                first_difference(BufReader::new(own), BufReader::new(file), &layer.media_type)?;
+            let entry = first_difference(
+                (BufReader::new(own), &layer.media_type),
+                (BufReader::new(file), &other.media_type),
+            )?;
             return Ok(format!(
                 "{}, layer {}: {}",
                 ours.platform,

@@ -16,7 +16,7 @@ use super::error::RegistryError;
 use super::plan::{Blob, Node, Source};
 use super::reference::{Selector, Tag};
 use crate::digest::Digest;
-use crate::oci::{Descriptor, Document, Index, media};
+use crate::oci::{Descriptor, Document, media};
 use crate::progress::{Reporter, Stage};
 
 /// How often a list that somebody else writes as well is written again.
@@ -159,10 +159,8 @@ impl Connection {
         let found = self
             .get_manifest(&Selector::Tag(fallback(subject)?))
             .await?;
-        let index = found.map(|found| serde_json::from_slice::<Index>(&found.bytes));
-        Ok(index
-            .and_then(Result::ok)
-            .map(|index| index.manifests)
+        Ok(found
+            .and_then(|found| entries(&found.bytes))
             .unwrap_or_default())
     }
 
@@ -193,16 +191,32 @@ impl Connection {
                 return Ok(None);
             };
             // What answers with something else has no list either.
-            let Ok(index) = serde_json::from_slice::<Index>(&bytes) else {
+            let Some(page) = entries(&bytes) else {
                 return Ok(None);
             };
-            all.extend(index.manifests);
+            all.extend(page);
             match next {
                 Some(next) => url = next,
                 None => break,
             }
         }
         Ok(Some(all))
+    }
+}
+
+/// The entries of an index; others than those that can be understood are somebody else's. `None` for
+/// what is no index.
+fn entries(index: &[u8]) -> Option<Vec<Descriptor>> {
+    let mut index: Value = serde_json::from_slice(index).ok()?;
+    match index.get_mut("manifests")?.take() {
+        Value::Array(entries) => Some(
+            entries
+                .into_iter()
+                .filter_map(|entry| serde_json::from_value(entry).ok())
+                .collect(),
+        ),
+        Value::Null => Some(Vec::new()),
+        _ => None,
     }
 }
 
@@ -228,6 +242,15 @@ pub(super) fn node(document: &Document) -> Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_that_is_not_understood_takes_no_other_with_it() {
+        let good = Descriptor::of(media::MANIFEST, b"{}");
+        let index = json!({ "manifests": [{ "digest": "sha512:0" }, good] });
+        assert_eq!(entries(index.to_string().as_bytes()), Some(vec![good]));
+        assert_eq!(entries(br#"{"manifests":null}"#), Some(Vec::new()));
+        assert_eq!(entries(br#"{"errors":[]}"#), None);
+    }
 
     #[test]
     fn the_next_page_is_what_the_link_says() {

@@ -7,7 +7,8 @@ use tar::Archive;
 
 use crate::digest::{Digest, Hashing};
 
-/// An entry of a layer: its path, its header as it is, and its content's digest.
+/// An entry of a layer: its path, its header as it is with what extends it (attributes, long names), and
+/// its content's digest.
 type Entry = (String, Vec<u8>, Digest);
 
 /// The first entry in which two layers differ, in words; `None` where every entry is the same, so
@@ -16,12 +17,11 @@ type Entry = (String, Vec<u8>, Digest);
 /// # Errors
 /// When one of them is no archive.
 pub fn first_difference(
-    ours: impl Read,
-    theirs: impl Read,
-    media_type: &str,
+    (ours, our_type): (impl Read, &str),
+    (theirs, their_type): (impl Read, &str),
 ) -> io::Result<Option<String>> {
-    let mut ours = Archive::new(decoded(ours, media_type)?);
-    let mut theirs = Archive::new(decoded(theirs, media_type)?);
+    let mut ours = Archive::new(decoded(ours, our_type)?);
+    let mut theirs = Archive::new(decoded(theirs, their_type)?);
     let (mut ours, mut theirs) = (ours.entries()?, theirs.entries()?);
     loop {
         let one = ours.next().map(read).transpose()?;
@@ -43,7 +43,10 @@ pub fn first_difference(
                 )));
             }
             (Some(one), Some(other)) if one.1 != other.1 => {
-                return Ok(Some(format!("{} has another owner, mode or date", one.0)));
+                return Ok(Some(format!(
+                    "{} has another owner, mode, date, target or attribute",
+                    one.0
+                )));
             }
             _ => {}
         }
@@ -63,7 +66,15 @@ fn decoded<'a>(layer: impl Read + 'a, media_type: &str) -> io::Result<Box<dyn Re
 fn read<R: Read>(entry: io::Result<tar::Entry<'_, R>>) -> io::Result<Entry> {
     let mut entry = entry?;
     let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-    let header = entry.header().as_bytes().to_vec();
+    let mut header = entry.header().as_bytes().to_vec();
+    header.extend(entry.link_name_bytes().unwrap_or_default().iter());
+    if let Some(extensions) = entry.pax_extensions()? {
+        for extension in extensions {
+            let extension = extension?;
+            header.extend(extension.key_bytes());
+            header.extend(extension.value_bytes());
+        }
+    }
     let mut content = Hashing::new(&mut entry);
     io::copy(&mut content, &mut io::sink())?;
     let (_, digest, _) = content.finish();
@@ -92,7 +103,8 @@ mod tests {
         let base = [("a", "1", 0o644), ("b", "2", 0o644)];
         let difference = |other: &[(&str, &str, u32)]| {
             let (ours, theirs) = (layer(&base), layer(other));
-            first_difference(ours.as_slice(), theirs.as_slice(), "tar").expect("archives")
+            first_difference((ours.as_slice(), "tar"), (theirs.as_slice(), "tar"))
+                .expect("archives")
         };
         assert_eq!(difference(&base), None);
         for (other, said) in [

@@ -94,9 +94,12 @@ pub(super) fn of(release: &Release<'_>) -> Vec<Dossier> {
         kind: predicate::PROVENANCE,
         bytes: statement(&all, predicate::PROVENANCE, &made),
     };
-    let tests = release.tests.as_ref().map(|tests| Statement {
-        kind: predicate::TEST,
-        bytes: statement(&all, predicate::TEST, tests),
+    let tests = release.tests.as_ref().map(|(proven, tests)| {
+        let of = all.iter().filter(|(_, digest)| proven.contains(digest));
+        let of: Vec<(String, Digest)> = of.cloned().collect();
+        let bytes = statement(&of, predicate::TEST, tests);
+        let kind = predicate::TEST;
+        (proven, Statement { kind, bytes })
     });
     let whole = platforms.iter().any(|one| one.subject.digest == top.digest);
     if !whole {
@@ -114,7 +117,11 @@ pub(super) fn of(release: &Release<'_>) -> Vec<Dossier> {
             .documents
             .push((kind::STATEMENT, made.bytes.clone()));
         dossier.statements.push(made.clone());
-        dossier.statements.extend(tests.clone());
+        if let Some((proven, tests)) = &tests
+            && proven.contains(&dossier.subject.digest)
+        {
+            dossier.statements.push(tests.clone());
+        }
         let named = [(repository.clone(), dossier.subject.digest)];
         let empty = Value::Object(serde_json::Map::new());
         dossier.statements.push(Statement {

@@ -48,6 +48,16 @@ pub enum ReleaseError {
     /// The key.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// What others have signed cannot be kept.
+    #[error(
+        "{reference} is no manifest of signatures that can be added to, and is not written over: {source}"
+    )]
+    Foreign {
+        /// The tag of signatures or attestations.
+        reference: Reference,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// A tag that may not move would.
     #[error("{0}")]
     Immutable(#[from] Refusal),
@@ -69,8 +79,8 @@ pub struct Release<'a> {
     pub created: Epoch,
     /// A URI of who builds.
     pub builder: &'a str,
-    /// What was proven: a predicate of test results.
-    pub tests: Option<serde_json::Value>,
+    /// What was proven of which manifests: a predicate of test results.
+    pub tests: Option<(Vec<Digest>, serde_json::Value)>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -153,6 +163,8 @@ impl Publisher<'_> {
                 layers.push(artifact::attestation(&envelope, statement.kind));
             }
         }
+        // Read again: signing takes its time, and others sign too.
+        let present = self.tagged(repository, &subject.digest, "att")?;
         self.attach_layers(repository, subject, present.as_ref(), &layers, "att", sent)?;
         let present = self.tagged(repository, &subject.digest, "sig")?;
         if !self.stands_for(repository, present.as_ref(), &subject.digest, signer)? {
@@ -169,14 +181,18 @@ impl Publisher<'_> {
         repository: &Repository,
         digest: &Digest,
         ending: &str,
-    ) -> Result<Option<Manifest>, RegistryError> {
-        let tag: Tag = artifact::tag(digest, ending).parse()?;
+    ) -> Result<Option<Manifest>, ReleaseError> {
+        let tag: Tag = artifact::tag(digest, ending)
+            .parse()
+            .map_err(RegistryError::from)?;
         let reference = Reference {
             repository: repository.clone(),
             selector: Selector::Tag(tag),
         };
         let found = self.registry.fetch_manifest(&reference)?;
-        Ok(found.and_then(|found| serde_json::from_slice(&found.bytes).ok()))
+        let read = found.map(|found| serde_json::from_slice(&found.bytes));
+        read.transpose()
+            .map_err(|source| ReleaseError::Foreign { reference, source })
     }
 
     /// The envelope that this signer has made of the statement before, where another one would not
@@ -252,7 +268,7 @@ impl Publisher<'_> {
         signer: &dyn Signer,
     ) -> Result<bool, RegistryError> {
         let layers = present.map_or(&[][..], |manifest| &manifest.layers);
-        for layer in layers {
+        for layer in layers.iter().filter(|layer| layer.size <= MANIFEST_LIMIT) {
             let payload = self
                 .registry
                 .fetch_blob(repository, &layer.digest, MANIFEST_LIMIT)?;
@@ -320,7 +336,16 @@ impl Publisher<'_> {
     }
 
     /// Moves the tags of an image that was sent, and says which have moved.
-    pub fn move_tags(&self, release: &Release<'_>) -> Result<Vec<Tag>, RegistryError> {
+    ///
+    /// What became of a tag that must not move is asked for once more: others publish too.
+    pub fn move_tags(
+        &self,
+        release: &Release<'_>,
+        move_immutable: bool,
+    ) -> Result<Vec<Tag>, ReleaseError> {
+        if !move_immutable {
+            self.plan(release)?.check()?;
+        }
         let root = &release.push.root;
         let document = release.push.documents.get(&root.digest);
         let bytes = document.map(|one| one.bytes.clone()).unwrap_or_default();

@@ -159,7 +159,8 @@ fn look(
             .artifact_type
             .as_deref()
             .is_none_or(|kind| kind == BUNDLE);
-        if !is_bundle {
+        // Anybody may attach anything: what is too large is not ours.
+        if !is_bundle || entry.size > MANIFEST_LIMIT {
             continue;
         }
         let selector = Selector::Digest(entry.digest);
@@ -167,13 +168,15 @@ fn look(
             let layers = manifest.layers.iter();
             blobs.extend(
                 layers
-                    .filter(|layer| layer.media_type == BUNDLE)
+                    .filter(|layer| layer.media_type == BUNDLE && layer.size <= STATEMENT_LIMIT)
                     .map(|layer| layer.digest),
             );
         }
     }
     if let Some(manifest) = manifest(registry, repository, tag(digest, "att")?)? {
-        blobs.extend(manifest.layers.iter().map(|layer| layer.digest));
+        let layers = manifest.layers.iter();
+        let layers = layers.filter(|layer| layer.size <= STATEMENT_LIMIT);
+        blobs.extend(layers.map(|layer| layer.digest));
     }
     let mut said = Vec::new();
     for blob in blobs {
@@ -200,7 +203,8 @@ fn signed(
     let Some(manifest) = manifest(registry, repository, tag(digest, "sig")?)? else {
         return Ok(false);
     };
-    for layer in &manifest.layers {
+    let layers = manifest.layers.iter();
+    for layer in layers.filter(|layer| layer.size <= MANIFEST_LIMIT) {
         let payload = registry.fetch_blob(repository, &layer.digest, MANIFEST_LIMIT)?;
         if payload.is_some_and(|payload| artifact::stands_for(layer, &payload, digest, key)) {
             return Ok(true);

@@ -42,10 +42,31 @@ it "the recipe's workers are nodes, and its names are in the certificate with th
 
 it "what could break out of the configuration is refused by its variable"
 contains "$( (CERT_SANS='a"b' kind_load) 2>&1)" "CERT_SANS has names"
+contains "$( (CERT_SANS=API.example.com kind_load) 2>&1)" "in small letters"
+contains "$( (API_SERVER_ADDRESS=10.0.0.1:30001 kind_load) 2>&1)" "without a port"
 contains "$( (API_SERVER_ADDRESS='x
 - y' kind_load) 2>&1)" "API_SERVER_ADDRESS has names"
 contains "$( (KIND_CLUSTER_NAME='../x' kind_load) 2>&1)" "KIND_CLUSTER_NAME must be"
 contains "$( (DIND_KIND_WAIT=soon kind_load) 2>&1)" "DIND_KIND_WAIT must be"
+
+it "a host name that kubeadm would refuse is left out or written as it wants"
+(
+  put /proc/sys/kernel/hostname CI_Runner
+  kind_names
+  lacks "$kind_sans" unner
+  put /proc/sys/kernel/hostname Runner
+  kind_names
+  contains "$kind_sans" ' runner '
+)
+
+it "a cluster that no start has made is not removed"
+(
+  own_docker() { echo mine; }
+  kind_do() { echo "not ok $*"; }
+  kind_load
+  no kind_run
+  contains "$failure" "no start of this image has made"
+)
 
 it "DIND_KIND=off leaves the cluster out"
 (
@@ -109,6 +130,18 @@ equals "$(cat "$dind_root/kind/kubeadm.conf")" 'apiServer:
   - 0.0.0.0
   extraArgs:
   - name: x'
+it "a certificate that cannot be made leaves the old one"
+echo old >"$work/apiserver.crt"
+printf '#!/bin/sh\nexit 1\n' >"$work/bin/kubeadm.fails"
+mkdir -p "$work/failing"
+cp "$work/bin/kubeadm.fails" "$work/failing/kubeadm"
+chmod 755 "$work/failing/kubeadm"
+before=$(cat "$dind_root/kind/kubeadm.conf")
+no env PATH="$work/failing:$PATH" KIND_CONF="$dind_root/kind/kubeadm.conf" KIND_PKI="$work" \
+  sh "$cluster_part/usr/lib/dind/kind-renew" bad.example.com
+equals "$(cat "$work/apiserver.crt")" old
+equals "$(cat "$dind_root/kind/kubeadm.conf")" "$before"
+it "kubeadm is asked for that certificate alone"
 contains "$(cat "$work/kubeadm.said")" 'init phase certs apiserver --config'
 
 it "a program that fails is told with its last words, and one that takes too long is ended"

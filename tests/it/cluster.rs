@@ -195,7 +195,7 @@ fn a_command_has_a_cluster_and_one_that_was_not_finished_is_made_again() {
     let unmark = [
         "sh",
         "-c",
-        "rm /var/lib/docker/.dind-kind/kind; docker inspect -f '{{.Id}}' kind-control-plane",
+        "mv /var/lib/docker/.dind-kind/kind /var/lib/docker/.dind-kind/kind.begun; docker inspect -f '{{.Id}}' kind-control-plane",
     ];
     let first = private.run(&[&start[..], &unmark].concat());
     let which = ["docker", "inspect", "-f", "{{.Id}}", "kind-control-plane"];

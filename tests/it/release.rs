@@ -584,3 +584,40 @@ fn a_release_that_is_killed_is_finished_by_the_next() {
 fn a_release_that_is_killed_thirty_times_is_finished_by_the_next() {
     killed_at(30);
 }
+
+#[test]
+fn test_results_are_of_this_image_and_good() {
+    let site = Site::new();
+    let digest = metadata(site.release(&[]))["images"][0]["digest"].clone();
+    let digest = digest
+        .as_str()
+        .expect("a digest")
+        .trim_start_matches("sha256:");
+    let publish = |kind: &str, result: &str, digest: &str| {
+        let statement = serde_json::json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{ "name": "x", "digest": { "sha256": digest } }],
+            "predicateType": kind,
+            "predicate": { "result": result },
+        });
+        fs::write(site.at("t.intoto.json"), statement.to_string()).expect("written");
+        let tests = ["--variant=default", "--test-results=t.intoto.json"];
+        site.release(&tests)
+    };
+    let test = "https://in-toto.io/attestation/test-result/v0.1";
+    let error = publish(test, "FAILED", digest).failed(1);
+    assert!(error.contains("are FAILED"), "{error}");
+    let error = publish("https://spdx.dev/Document", "PASSED", digest).failed(1);
+    assert!(error.contains("is no test results"), "{error}");
+    let error = publish(test, "PASSED", &"0".repeat(64)).failed(1);
+    assert!(error.contains("is of another image"), "{error}");
+    publish(test, "PASSED", digest).good();
+    let said = site.verify("latest", "key.pub", &[]).good().stderr;
+    assert!(said.contains("test results"), "{said}");
+    // The platforms were not what was proven.
+    let platform = said.lines().find(|line| line.starts_with("linux/amd64"));
+    assert!(
+        platform.is_some_and(|line| !line.contains("test results")),
+        "{said}"
+    );
+}

@@ -122,7 +122,7 @@ pub(super) struct Release {
     /// Registry and repository, registry.example.com/ci/dind [env: DINDIMG_REPOSITORY]
     #[arg(long, value_name = "REPOSITORY")]
     pub repository: Option<Repository>,
-    /// Tag in place of the recipe's; can use the same templates
+    /// Tag in place of the recipe's, immutable ones included; can use the same templates
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
     /// Sign with this private key: a file, env://NAME, or exec:PROGRAM

@@ -38,6 +38,11 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         setup.input("usr/share/base-passwd", format!("unreadable line `{line}`"))
     })?;
     let adduser = adduser(setup);
+    // The one account that a file of the base layer belongs to comes first: its number is the same in
+    // every image, and so is the layer.
+    if let Some(group) = openssh_client::group(setup) {
+        accounts.ensure_group(group, None, Added::Adduser);
+    }
     for (package, name, home, own_group) in ADDED {
         if adds_user(setup, package) && accounts.uid(name).is_none() {
             let uid = accounts.free_uid();
@@ -61,9 +66,6 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
             add(&mut accounts, line)
                 .map_err(|message| setup.input(&path, format!("{message} in `{line}`")))?;
         }
-    }
-    if let Some(group) = openssh_client::group(setup) {
-        accounts.ensure_group(group, None, Added::Adduser);
     }
     if setup.has("docker.io") || setup.has("docker-ce") {
         accounts.ensure_group("docker", None, Added::Adduser);

@@ -51,11 +51,9 @@ pub struct Rule {
 pub const RULES: &[Rule] = &[
     base_files::RULE,
     passwd_files::RULE,
-    // The one account that a file of the base layer belongs to comes first: its number is the same in
-    // every image, and so is the layer.
-    openssh_client::RULE,
     accounts::RULE,
     adduser::RULE,
+    openssh_client::RULE,
     openssh_server::RULE,
     dbus::RULE,
     fuse::RULE,

@@ -28,6 +28,10 @@ kind_load() {
   esac
   cfg_kind_address=${API_SERVER_ADDRESS:-}
   kind_name API_SERVER_ADDRESS "$cfg_kind_address"
+  case $cfg_kind_address in
+    *:*:*) ;;
+    *:*) die "API_SERVER_ADDRESS is a name or an address without a port, not '$cfg_kind_address'" ;;
+  esac
   cfg_kind_san=''
   kind_ifs=$IFS
   IFS=' ,'
@@ -41,10 +45,10 @@ kind_load() {
   IFS=$kind_ifs
 }
 
-# kind_name VARIABLE VALUE: a host's name or address.
+# kind_name VARIABLE VALUE: a host's name or address, as kubeadm takes it: in small letters (RFC 1123).
 kind_name() {
   case $2 in
-    *[!A-Za-z0-9.:*_-]*) die "$1 has names and addresses of hosts, not '$2'" ;;
+    *[!a-z0-9.:*-]* | -* | *-) die "$1 has names and addresses of hosts in small letters, not '$2'" ;;
   esac
 }
 
@@ -66,9 +70,13 @@ $tls_addresses
 END
   fi
   kind_sans=' 0.0.0.0 '
-  for kind_word in $cfg_kind_address $cfg_kind_san $tls_san; do
-    kind_word=${kind_word#DNS:}
-    kind_word=${kind_word#IP:}
+  # A host name of which kubeadm would make nothing is nobody's wish.
+  for kind_word in $cfg_kind_address $cfg_kind_san $(printf '%s' "$tls_san" | tr '[:upper:]' '[:lower:]'); do
+    kind_word=${kind_word#dns:}
+    kind_word=${kind_word#ip:}
+    case $kind_word in
+      *_* | -* | *-) continue ;;
+    esac
     case $kind_sans in
       *" $kind_word "*) ;;
       *) kind_sans="$kind_sans$kind_word " ;;
@@ -130,15 +138,20 @@ kind_do() {
   hook_pid=$!
   kind_follow=''
   if [ -n "$kind_told" ] && { [ -z "$log_quiet" ] || [ "$log_quiet" = 0 ]; }; then
-    tail -n +1 -F --pid=$hook_pid "$cfg_run_dir/kind.log" >&2 2>/dev/null 9>&- &
+    tail -n +1 -f "$cfg_run_dir/kind.log" >&2 9>&- &
     kind_follow=$!
   fi
   hook_wait "$kind_limit"
-  [ -z "$kind_follow" ] || wait "$kind_follow" || :
+  if [ -n "$kind_follow" ]; then
+    # It looks once a second where there is no inotify(7).
+    sleep 1
+    kill "$kind_follow" 2>/dev/null
+    wait "$kind_follow" 2>/dev/null || :
+  fi
   kind_told=''
   [ -z "$stop_signal" ] || return 1
   if [ -n "$hook_late" ]; then
-    failure="$1 $2 $3 did not end within $kind_limit s (DIND_KIND_WAIT)"
+    failure="$1 $2 $3 did not end within $kind_limit s"
   elif [ "$hook_status" != 0 ]; then
     failure="$1 $2 $3 ended with status $hook_status: $(grep -v '^[[:space:]]*$' "$cfg_run_dir/kind.log" | tail -n 3 | tr '\n' ' ')"
   else
@@ -153,7 +166,8 @@ kind_image() {
   [ -n "$cfg_kind_image" ] || return 0
   # kind looks for it by this name alone: a digest is for the registry.
   ! own_docker 60 "$socket" image inspect "$cfg_kind_image" >/dev/null 2>&1 || return 0
-  if own_docker 60 "$socket" image inspect "${cfg_kind_image%@*}" >/dev/null 2>&1; then
+  # One out of an archive has no digest of a registry; one that was pulled has another than the one that is wanted.
+  if [ "$(own_docker 60 "$socket" image inspect --format '{{len .RepoDigests}}' "${cfg_kind_image%@*}" 2>/dev/null)" = 0 ]; then
     cfg_kind_image=${cfg_kind_image%@*}
     return 0
   fi
@@ -211,13 +225,16 @@ kind_lacks() {
 kind_renew() {
   [ -n "$kind_missing" ] || return 0
   # shellcheck disable=SC2086 # a list of names
-  if kind_do 60 docker exec "$cfg_kind_name-control-plane" sh -c "$(cat "$lib/kind-renew")" sh $kind_missing &&
-    echo "$kind_had$kind_missing" >"$kind_note.new" && mv "$kind_note.new" "$kind_note"; then
-    log "kind: a new certificate of the API server has$kind_missing too"
+  if ! kind_do 60 docker exec "$cfg_kind_name-control-plane" sh -c "$(cat "$lib/kind-renew")" sh $kind_missing; then
+    [ -z "$stop_signal" ] || return 1
+    warn "the API server has no certificate for$kind_missing, with which it cannot be reached so: $failure"
     return 0
   fi
-  [ -z "$stop_signal" ] || return 1
-  warn "the API server has no certificate for$kind_missing, with which it cannot be reached so: $failure"
+  if ! { echo "$kind_had$kind_missing" >"$kind_note.new" && mv "$kind_note.new" "$kind_note"; }; then
+    failure="cannot write $kind_note"
+    return 1
+  fi
+  log "kind: a new certificate of the API server has$kind_missing too"
 }
 
 # kind_kubeconfig: for clients here in $cfg_run_dir/kubeconfig, for those outside in kubeconfig-outside (dindctl kubeconfig).
@@ -258,7 +275,7 @@ kind_await() {
 kind_look() {
   kind_state=$(kind_client /healthz 2>&1) || return 1
   kind_state=$(kind_client /api/v1/nodes 2>&1) || return 1
-  kind_state=$(echo "$kind_state" | jq -r '
+  kind_state=$(printf '%s\n' "$kind_state" | jq -r '
     [.items[] | select(any(.status.conditions[]?; .type == "Ready" and .status == "True") | not) | .metadata.name] as $late |
     if (.items | length) == 0 then "it has no node" elif $late != [] then "not ready: \($late | join(", "))" else empty end' 2>&1) || return 1
   [ -z "$kind_state" ]
@@ -275,6 +292,7 @@ kind_run() {
     failure="$cfg_kind_config cannot be read ([kind] config, DIND_KIND_CONFIG)"
     return 1
   fi
+  failure='' kind_missing=''
   phase_begin
   kind_from=$phase_from
   kind_until=$((phase_from + cfg_kind_wait * 1000))
@@ -288,12 +306,20 @@ kind_run() {
   kind_nodes || return 1
   kind_how=made
   if [ -n "$kind_nodes" ] && [ ! -e "$kind_note" ]; then
+    if [ ! -e "$kind_note.begun" ]; then
+      failure="there is a cluster $cfg_kind_name that no start of this image has made: name another one (KIND_CLUSTER_NAME), \
+or remove it with kind delete cluster --name $cfg_kind_name in a container with DIND_KIND=off"
+      return 1
+    fi
     log "kind: the cluster $cfg_kind_name was not finished at an earlier start and is made again"
     kind_do 120 kind delete cluster --name "$cfg_kind_name" --kubeconfig "$cfg_run_dir/kubeconfig" || return 1
     kind_nodes=''
   fi
   if [ -z "$kind_nodes" ]; then
-    rm -f "$kind_note"
+    if ! { rm -f "$kind_note" && true >"$kind_note.begun"; }; then
+      failure="cannot write $kind_note.begun"
+      return 1
+    fi
     kind_make || return 1
   else
     kind_how=started
@@ -303,7 +329,7 @@ kind_run() {
   fi
   kind_kubeconfig && kind_await || return 1
   if [ $kind_how = made ]; then
-    if ! { echo "$kind_sans" >"$kind_note.new" && mv "$kind_note.new" "$kind_note"; }; then
+    if ! { echo "$kind_sans" >"$kind_note.new" && mv "$kind_note.new" "$kind_note" && rm -f "$kind_note.begun"; }; then
       failure="cannot write $kind_note"
       return 1
     fi
