@@ -11,6 +11,7 @@
 
 pub mod apk;
 pub mod attest;
+pub mod audit;
 pub mod build;
 pub mod cli;
 pub mod deb;
@@ -37,3 +38,4 @@ pub mod smoke;
 pub mod solve;
 mod text;
 pub mod tree;
+pub mod view;

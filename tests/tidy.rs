@@ -13,7 +13,9 @@ const ROAD: &[(&str, u32)] = &[
     ("smoke", 9),
     ("deploy", 8),
     ("registry", 9),
+    ("audit", 9),
     ("build", 8),
+    ("view", 8),
     ("layer", 7),
     ("oci", 7),
     ("guest", 7),
@@ -31,7 +33,7 @@ const ROAD: &[(&str, u32)] = &[
     ("recipe", 0),
 ];
 /// Rooms of one height where one builds on the other.
-const BESIDE: &[(&str, &str)] = &[("oci", "layer"), ("deb", "solve")];
+const BESIDE: &[(&str, &str)] = &[("oci", "layer"), ("deb", "solve"), ("audit", "attest")];
 /// What every room may use.
 const FOUNDATIONS: &[&str] = &["digest", "epoch", "platform", "process", "progress", "text"];
 

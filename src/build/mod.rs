@@ -14,7 +14,9 @@ mod unpack;
 mod world;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::File;
+use std::io::Read;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -27,7 +29,7 @@ use crate::guest::{self, Sources};
 use crate::harden;
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
 use crate::lock::{Lock, LockedDownload, LockedPackage, changed_in};
-use crate::oci::{Image, ImageSet};
+use crate::oci::{BlobSource as _, Descriptor, ForeignBlobs, Image, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::{Profile, Recipe};
@@ -38,9 +40,12 @@ use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 pub use error::BuildError;
 pub use inventory::{Inventory, Origin, OwnFile};
 pub use plan::LayerName;
-pub use preload::Images;
+pub use preload::{Images, InRegistry};
 pub use store::Blobs;
 pub use tags::{TagData, render as render_tag};
+
+/// What reading an image can fail with.
+type Fault = Box<dyn Error + Send + Sync>;
 
 /// The plugin of Docker's client that starts services.
 const COMPOSE: &str = "docker-compose";
@@ -76,6 +81,19 @@ pub struct Built {
     pub blobs: Blobs,
     /// What is in each of them.
     pub inventories: BTreeMap<Platform, Inventory>,
+}
+
+impl ForeignBlobs for Built {
+    fn document(&self, digest: &Digest, _: bool) -> Result<Vec<u8>, Fault> {
+        let documents = self.set.documents().into_iter();
+        let mut found = documents.filter(|one| one.descriptor.digest == *digest);
+        let found = found.next().ok_or("no such document was made")?;
+        Ok(found.bytes.clone())
+    }
+
+    fn layer(&self, layer: &Descriptor) -> Result<Box<dyn Read + '_>, Fault> {
+        Ok(self.blobs.open(&layer.digest)?)
+    }
 }
 
 /// Builds `recipe` from `lock` for `platforms`.

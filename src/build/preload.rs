@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::fetch::{Derived, Entry, FetchError};
-use crate::oci::{BlobSource, DOCUMENT_LIMIT, Descriptor, ForeignBlobs, Layout, write_foreign};
+use crate::oci::{Descriptor, ForeignBlobs, Layout, write_foreign};
 use crate::platform::Platform;
 use crate::progress::Stage;
 use crate::recipe::{Origin, Preload, Recipe};
@@ -143,7 +143,7 @@ fn made(
         Origin::Layout(path) => {
             let layout = Layout::open(path);
             let layout = layout.map_err(|error| refused(preload, path.display(), &error))?;
-            write_foreign(&InLayout(layout), top, platform, name, out)
+            write_foreign(&layout, top, platform, name, out)
                 .map_err(|error| refused(preload, path.display(), &error))
         }
         Origin::Registry(repository) => {
@@ -177,30 +177,12 @@ fn wrong(preload: &Preload, message: String) -> BuildError {
     }
 }
 
-struct InLayout(Layout);
-
-impl ForeignBlobs for InLayout {
-    fn document(&self, digest: &Digest, _: bool) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-        let mut bytes = Vec::new();
-        let mut blob = self.0.open(digest)?.take(DOCUMENT_LIMIT + 1);
-        blob.read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > DOCUMENT_LIMIT {
-            true => Err(format!("it has more than {DOCUMENT_LIMIT} bytes").into()),
-            false => Ok(bytes),
-        }
-    }
-
-    fn layer(
-        &self,
-        layer: &Descriptor,
-    ) -> Result<Box<dyn Read + '_>, Box<dyn Error + Send + Sync>> {
-        Ok(self.0.open(&layer.digest)?)
-    }
-}
-
-struct InRegistry<'a> {
-    images: &'a dyn Images,
-    repository: &'a str,
+/// The images of one repository.
+pub struct InRegistry<'a> {
+    /// The registries.
+    pub images: &'a dyn Images,
+    /// Registry and repository.
+    pub repository: &'a str,
 }
 
 impl ForeignBlobs for InRegistry<'_> {

@@ -7,12 +7,14 @@ use crate::deb::archive::DebError;
 use crate::family::{FamilyError, PackageError};
 use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
+use crate::oci::OciError;
 use crate::registry::{ReferenceError, RegistryError};
 use crate::release::{ReleaseError, VerifyError};
 use crate::resolve::ResolveError;
 use crate::smoke::SmokeError;
 use crate::smoke::engine::EngineError;
 use crate::smoke::report::{MergeError, ReportError};
+use crate::view::ViewError;
 
 /// Everything asked for was done.
 pub const OK: u8 = 0;
@@ -29,7 +31,7 @@ pub const NETWORK: u8 = 5;
 /// The lock file is missing, stale, or no longer what the archive says.
 pub const LOCK: u8 = 6;
 
-/// A smoke check did not hold, or nothing was proven.
+/// A smoke check did not hold, nothing was proven, or an audit has open findings.
 pub const CHECKS: u8 = 7;
 /// Ended by SIGINT or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
@@ -44,13 +46,23 @@ Exit codes:
   4  a signature, digest or date cannot be trusted
   5  the network, a mirror or a registry failed
   6  the lock file is missing, stale, or no longer what the archive says
-  7  a smoke check did not hold, or nothing was proven
+  7  a smoke check did not hold, nothing was proven, or an audit has open findings
   130  interrupted";
 
 /// The lock is not usable as it is; says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct LockStale(pub String);
+
+/// Smoke checks did not pass, or none did; an audit has open findings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotProven(pub String);
+
+/// The arguments do not go together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misuse(pub String);
 
 /// The exit code for an error, by the first cause that has one.
 pub fn code(error: &anyhow::Error) -> u8 {
@@ -64,10 +76,10 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<LockStale>() || error.is::<LockError>() {
         return Some(LOCK);
     }
-    if error.is::<super::smoke::NotProven>() {
+    if error.is::<NotProven>() {
         return Some(CHECKS);
     }
-    if error.is::<super::smoke::Misuse>() || error.is::<MergeError>() {
+    if error.is::<Misuse>() || error.is::<MergeError>() {
         return Some(INPUT);
     }
     if let Some(error) = error.downcast_ref::<SmokeError>() {
@@ -98,6 +110,15 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             VerifyError::Absent(_) => Some(INPUT),
             _ => Some(TRUST),
         };
+    }
+    if error.is::<ViewError>() {
+        return Some(TRUST);
+    }
+    if let Some(
+        OciError::NotALayout { .. } | OciError::NoSuchName { .. } | OciError::Ambiguous { .. },
+    ) = error.downcast_ref()
+    {
+        return Some(INPUT);
     }
     if let Some(ReleaseError::Immutable(_)) = error.downcast_ref() {
         return Some(INPUT);

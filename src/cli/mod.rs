@@ -2,13 +2,16 @@
 //! needed by a user of the library.
 
 mod args;
+mod audit;
 mod build;
 mod cache;
 mod completions;
 mod context;
+mod diff;
 mod engines;
 mod exit;
 mod images;
+mod inspect;
 mod keys;
 mod lock;
 mod output;
@@ -18,7 +21,10 @@ mod release;
 mod schema;
 mod settings;
 mod smoke;
+mod target;
+mod update;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 
@@ -50,6 +56,12 @@ pub fn run() -> ExitCode {
         Verb::Smoke(smoke) => smoke::run(smoke, &arguments.common, &output),
         Verb::Release(release) => release::run(release, &arguments.common, &output),
         Verb::Verify(verify) => verify::run(verify, &arguments.common, &output),
+        Verb::Audit(audit) => audit::run(audit, &arguments.common, &output),
+        Verb::Inspect(inspect) => inspect::run(inspect, &arguments.common, &output),
+        Verb::Diff(diff) => diff::run(diff, &arguments.common, &output),
+        Verb::Why(why) => why::run(why, &arguments.common, &output),
+        Verb::Tree(tree) => why::tree(tree, &arguments.common, &output),
+        Verb::Update(update) => update::run(update, &arguments.common, &output),
         Verb::Schema { markdown, report } => schema::run(*markdown, *report, &output),
         Verb::Cache(cache) => cache::run(cache, &arguments.common, &output),
         Verb::Completions { shell } => completions::run(*shell, &output),

@@ -49,6 +49,11 @@ impl Output {
         let _ = stdout.flush();
     }
 
+    /// Whether the one object of `--json` is all that is printed.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The one object of `--json`; nothing otherwise.
     pub fn object(&self, object: &serde_json::Value) {
         if self.json {

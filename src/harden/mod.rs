@@ -21,6 +21,7 @@ use crate::tree::{Owner, Placed, Tree, TreeError, TreePath};
 
 pub use confer::confer;
 pub use mend::mend;
+pub use secrets::{SECRET_LIMIT, secret_in};
 
 /// What is made of packages' own files: dpkg's database and debconf's, and apk's.
 const DATABASES: [&str; 3] = ["var/lib/dpkg/", "var/cache/debconf/", "lib/apk/db/"];

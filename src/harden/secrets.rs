@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
 
 /// Keys and credentials have a few kilobytes; what is larger is a program or an archive, and those
 /// have the same words in them without holding one.
-const SIZE_LIMIT: u64 = 1 << 20;
+pub const SECRET_LIMIT: u64 = 1 << 20;
 /// How programs begin (elf(5)).
 const ELF: &[u8; 4] = b"\x7fELF";
 
@@ -43,7 +43,7 @@ fn run(subject: &Subject<'_>) -> Result<Vec<String>, HardenError> {
             if allowed.contains(path) && (!own || mode & OTHERS == 0) {
                 return Ok(None);
             }
-            let Some(what) = secret_in(path, content, own)? else {
+            let Some(what) = secret_in_content(path, content, own)? else {
                 return Ok(None);
             };
             let (owner, remedy) = match origin {
@@ -90,12 +90,12 @@ fn texts(subject: &Subject<'_>) -> Vec<String> {
 }
 
 /// What secret a file holds; `own` says that it is not a package's.
-fn secret_in(
+fn secret_in_content(
     path: &TreePath,
     content: &Content,
     own: bool,
 ) -> Result<Option<&'static str>, HardenError> {
-    if content.is_empty() || content.len() > SIZE_LIMIT {
+    if content.is_empty() || content.len() > SECRET_LIMIT {
         return Ok(None);
     }
     let fail = |source| HardenError::Read {
@@ -113,6 +113,16 @@ fn secret_in(
     Ok(bytes
         .utf8_chunks()
         .find_map(|chunk| secret(path.as_str(), chunk.valid(), own)))
+}
+
+/// What secret a file of unknown origin holds: a private key in any form, credentials of a client,
+/// an address with a password. Programs are not searched, nor what is larger than [`SECRET_LIMIT`].
+pub fn secret_in(path: &str, bytes: &[u8]) -> Option<&'static str> {
+    if bytes.len() as u64 > SECRET_LIMIT || bytes.starts_with(ELF) {
+        return None;
+    }
+    let mut texts = bytes.utf8_chunks().map(|chunk| chunk.valid());
+    texts.find_map(|text| secret(path, text, true))
 }
 
 /// What secret a text holds at `path`; `own` says that it is not a package's.

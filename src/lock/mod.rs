@@ -4,6 +4,7 @@ mod artifact;
 mod diff;
 mod download;
 mod file;
+mod markdown;
 mod model;
 
 pub use artifact::{
@@ -12,6 +13,7 @@ pub use artifact::{
 pub use diff::{Change, changes};
 pub use download::LockedDownload;
 pub use file::{LockError, parse, render};
+pub use markdown::markdown;
 pub use model::{
     Dropped, Encoding, LOCK_VERSION, Lock, LockedImage, LockedPackage, LockedRepository,
     LockedScript, Request,

@@ -12,6 +12,8 @@ use tar::{Builder, EntryType, Header};
 use crate::digest::{Digest, Hashing};
 use crate::platform::Platform;
 
+use super::blobs::BlobSource as _;
+use super::read::Layout;
 use super::spec::{Descriptor, Index, Manifest, to_json};
 
 /// Largest manifest, index or configuration, in bytes: what registries accept at least
@@ -68,6 +70,25 @@ pub trait ForeignBlobs {
     -> Result<Box<dyn Read + '_>, Box<dyn Error + Send + Sync>>;
 }
 
+impl ForeignBlobs for Layout {
+    fn document(&self, digest: &Digest, _: bool) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+        let mut bytes = Vec::new();
+        let mut blob = self.open(digest)?.take(DOCUMENT_LIMIT + 1);
+        blob.read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > DOCUMENT_LIMIT {
+            true => Err(format!("it has more than {DOCUMENT_LIMIT} bytes").into()),
+            false => Ok(bytes),
+        }
+    }
+
+    fn layer(
+        &self,
+        layer: &Descriptor,
+    ) -> Result<Box<dyn Read + '_>, Box<dyn Error + Send + Sync>> {
+        Ok(self.open(&layer.digest)?)
+    }
+}
+
 /// What a configuration has to say.
 #[derive(Deserialize)]
 struct Config {
@@ -94,8 +115,8 @@ pub fn write_foreign(
 ) -> Result<(), ForeignError> {
     let manifest = manifest(blobs, top, platform, DEPTH_LIMIT)?;
     let of = &manifest.config.digest;
-    let bytes = document(blobs, of, false)?;
-    let config: Config = parse(of, &bytes)?;
+    let bytes = read_document(blobs, of, false)?;
+    let config: Config = read_json(of, &bytes)?;
     if (config.os.as_str(), config.architecture.as_str()) != ("linux", platform.architecture.oci())
     {
         let reason = format!(
@@ -143,15 +164,15 @@ fn manifest(
     platform: Platform,
     depth: usize,
 ) -> Result<Manifest, ForeignError> {
-    let bytes = document(blobs, top, true)?;
-    let value: Value = parse(top, &bytes)?;
+    let bytes = read_document(blobs, top, true)?;
+    let value: Value = read_json(top, &bytes)?;
     if value.get("manifests").is_none() {
-        return parse(top, &bytes);
+        return read_json(top, &bytes);
     }
     if depth == 0 {
         return Err(unfit(top, "is an index too deep within others".to_owned()));
     }
-    let index: Index = parse(top, &bytes)?;
+    let index: Index = read_json(top, &bytes)?;
     let suits = |entry: &&Descriptor| {
         entry
             .platform
@@ -164,7 +185,11 @@ fn manifest(
     }
 }
 
-fn document(
+/// A document as it is, verified.
+///
+/// # Errors
+/// When it cannot be read, or has another digest.
+pub fn read_document(
     blobs: &dyn ForeignBlobs,
     digest: &Digest,
     manifest: bool,
@@ -188,7 +213,14 @@ fn same(expected: &Digest, found: Digest) -> Result<(), ForeignError> {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(of: &Digest, bytes: &[u8]) -> Result<T, ForeignError> {
+/// What a document of JSON says.
+///
+/// # Errors
+/// [`ForeignError::Unfit`] when it is no such document.
+pub fn read_json<T: serde::de::DeserializeOwned>(
+    of: &Digest,
+    bytes: &[u8],
+) -> Result<T, ForeignError> {
     serde_json::from_slice(bytes)
         .map_err(|error| unfit(of, format!("is no document of an image: {error}")))
 }

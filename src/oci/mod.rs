@@ -24,7 +24,9 @@ pub use blobs::{BlobFiles, BlobSource};
 pub use config::{ContainerConfig, Healthcheck, History, ImageConfig, RootFs};
 pub use docker_archive::write_docker_archive;
 pub use error::OciError;
-pub use foreign::{DOCUMENT_LIMIT, ForeignBlobs, ForeignError, write_foreign};
+pub use foreign::{
+    DOCUMENT_LIMIT, ForeignBlobs, ForeignError, read_document, read_json, write_foreign,
+};
 pub use image::{Document, Image, ImageSet, ImageSource, Step};
 pub use layout::write_layout;
 pub use read::Layout;

@@ -340,6 +340,7 @@ fn complete(
         health: raw.health.finish(),
         hardening,
         smoke,
+        waivers: raw.audit.finish().map_err(|message| whole(&message))?,
         env: raw.env,
         labels: raw.labels,
         content,

@@ -14,6 +14,7 @@ mod model;
 mod preload;
 mod raw;
 mod reference;
+mod rules;
 mod settings;
 mod source;
 pub mod suggest;
@@ -37,10 +38,11 @@ pub use model::{
 pub use preload::{Origin, Preload};
 pub use raw::{Acknowledged, AllWord};
 pub use reference::reference;
+pub use rules::AuditRule;
 pub use settings::{
     AddressPool, Compose, DataSize, Hardening, Health, KeyMode, Kind, Listen, Network, OpenFiles,
     PartialCell, Percent, Run, SearchPath, SizeText, Smoke, Storage, SubjectName, Subnet, Tls,
-    Umask,
+    Umask, Waiver,
 };
 pub use source::Source;
 pub use values::{

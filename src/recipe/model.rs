@@ -14,7 +14,7 @@ use super::error::RecipeError;
 use super::preload::Preload;
 use super::raw::Acknowledged;
 use super::settings::{
-    Compose, Hardening, Health, Kind, Listen, Network, Run, Smoke, Storage, Tls,
+    Compose, Hardening, Health, Kind, Listen, Network, Run, Smoke, Storage, Tls, Waiver,
 };
 use super::suggest;
 use super::values::{
@@ -141,6 +141,8 @@ pub struct Recipe {
     pub hardening: Hardening,
     /// The cells the image is proven in.
     pub smoke: Smoke,
+    /// What the audit of the image accepts.
+    pub waivers: Vec<Waiver>,
     /// Environment of the image, over the profile's.
     pub env: BTreeMap<String, String>,
     /// Labels of the image, over the generated ones.

@@ -14,8 +14,8 @@ use super::content::raw::{RawCa, RawFiles, RawGroups, RawUsers};
 use super::merge::{Merge, merge_fields};
 use super::preload::RawPreloads;
 use super::settings::{
-    RawCompose, RawHardening, RawHealth, RawKind, RawListen, RawNetwork, RawRun, RawSmoke,
-    RawStorage, RawTls,
+    RawAudit, RawCompose, RawHardening, RawHealth, RawKind, RawListen, RawNetwork, RawRun,
+    RawSmoke, RawStorage, RawTls,
 };
 use super::values::{
     CompressionText, FingerprintText, MirrorUrl, PackageName, PathPattern, RelativePath,
@@ -75,6 +75,8 @@ pub(super) struct RawRecipe {
     pub hardening: RawHardening,
     /// The cells that `dindimg smoke` proves the image in. Nothing of it reaches the image.
     pub smoke: RawSmoke,
+    /// What `dindimg audit` accepts. Nothing of it reaches the image.
+    pub audit: RawAudit,
     /// Environment variables of the image.
     #[schemars(extend("default" = {}, "examples" = [{ "TZ": "UTC" }]))]
     pub env: BTreeMap<String, String>,
@@ -118,6 +120,7 @@ merge_fields!(RawRecipe {
     health,
     hardening,
     smoke,
+    audit,
     env,
     labels,
     variant,

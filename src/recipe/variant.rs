@@ -11,8 +11,8 @@ use super::merge::{Merge, merge_fields};
 use super::preload::RawPreloads;
 use super::raw::{RawEngine, RawImage, RawInit, RawIptables, RawPackages, RawRecipe};
 use super::settings::{
-    RawCompose, RawHardening, RawHealth, RawKind, RawListen, RawNetwork, RawRun, RawSmoke,
-    RawStorage, RawTls,
+    RawAudit, RawCompose, RawHardening, RawHealth, RawKind, RawListen, RawNetwork, RawRun,
+    RawSmoke, RawStorage, RawTls,
 };
 use super::values::VariantName;
 
@@ -69,6 +69,9 @@ pub(super) struct RawVariant {
     /// The cells that `dindimg smoke` proves the image in.
     #[serde(default)]
     pub smoke: RawSmoke,
+    /// What `dindimg audit` accepts.
+    #[serde(default)]
+    pub audit: RawAudit,
     /// Environment variables of the image.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -118,6 +121,7 @@ merge_fields!(RawVariant {
     health,
     hardening,
     smoke,
+    audit,
     env,
     labels,
     file,
@@ -148,6 +152,7 @@ impl RawVariant {
             health,
             hardening,
             smoke,
+            audit,
             env,
             labels,
             file,
@@ -173,6 +178,7 @@ impl RawVariant {
             health,
             hardening,
             smoke,
+            audit,
             env,
             labels,
             file,

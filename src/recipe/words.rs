@@ -58,6 +58,8 @@ macro_rules! vocabulary {
     };
 }
 
+pub(super) use vocabulary;
+
 vocabulary! {
     /// What an image is for: which packages and which guest runtime it gets.
     Profile, "a profile" {

@@ -159,6 +159,8 @@ fn the_buster_recipe_builds_boots_and_is_pushed_with_one_short_command() {
         run.stderr
     );
     assert!(!at("buster.oci").exists(), "pushed, and nowhere else");
+    let audit = "dindimg audit recipes/buster.toml --fail-on=note";
+    typed(audit, scratch.path()).good();
     let lock = fs::read_to_string(at("recipes/buster.lock")).expect("a lock");
     let lock = dindimg::lock::parse(&lock).expect("valid");
     let suites: Vec<&str> = lock.repositories.iter().map(|r| r.suite.as_str()).collect();

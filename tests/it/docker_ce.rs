@@ -141,6 +141,11 @@ fn the_docker_ce_recipe_takes_its_engine_from_dockers_repository_and_boots() {
         assert!(run.stdout.contains(&format!("\"{tag}\"")), "{}", run.stdout);
     }
 
+    let mut audit = command(&kept("cache"));
+    let words = ["audit", "ce.toml", "--variant=default", "--fail-on=note"];
+    audit.args(words).current_dir(scratch.path());
+    Run::of(audit.output().expect("the binary runs")).good();
+
     let lock = fs::read_to_string(at("ce.lock")).expect("lock");
     let lock = dindimg::lock::parse(&lock).expect("valid");
     let from = |name: &str| {

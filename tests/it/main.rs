@@ -27,6 +27,7 @@ mod hostile;
 mod images;
 mod input;
 mod keys;
+mod look;
 mod peers;
 mod preload;
 mod product;

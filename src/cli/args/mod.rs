@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod look;
 mod smoke;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::registry::{Reference, Repository};
 
 use super::exit;
 
+pub(super) use look::{Audit, Diff, Inspect, Tree, Why};
 pub(super) use smoke::{CleanEngines, KeepWhen, MergeReports, Smoke, SmokeVerb};
 
 const EXAMPLES: &str = "\
@@ -78,6 +80,22 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
     /// Check what is said of a published image, and who says it
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
+    /// Judge what is in an image by rules: privileges, open doors, secrets, the daemon's settings
+    #[command(after_help = look::AUDIT_HELP)]
+    Audit(Audit),
+    /// Show what is in an image: configuration, layers, packages, sizes
+    #[command(after_help = look::INSPECT_HELP)]
+    Inspect(Inspect),
+    /// Show what has changed between two images, recipes or locks
+    #[command(after_help = look::DIFF_HELP)]
+    Diff(Diff),
+    /// Show which request brought a package or a file into an image
+    #[command(after_help = look::WHY_HELP)]
+    Why(Why),
+    /// Show the packages of an image as a tree of what needs what
+    Tree(Tree),
+    /// Move locks to the newest packages, and say what has changed
+    Update(Update),
     /// Print the JSON Schema of recipes
     Schema {
         /// Print the reference page made from it
@@ -258,6 +276,21 @@ pub(super) struct Lock {
     /// Change nothing; fail if the recipe or the archive has moved on
     #[arg(long, conflicts_with_all = ["update", "update_package"])]
     pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Update {
+    /// Recipe files
+    #[arg(required = true, value_name = "RECIPE")]
+    pub recipes: Vec<PathBuf>,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Change nothing; fail with code 6 if a lock would move
+    #[arg(long)]
+    pub check: bool,
+    /// Write what has changed as Markdown, for a pull request
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
 }
 
 /// How to reach the registry.

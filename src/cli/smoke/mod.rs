@@ -20,6 +20,7 @@ use crate::smoke::{self, Keep, Options, SmokeReport, Subject, Verdict, engine};
 use super::args::{Common, KeepWhen, Smoke, SmokeVerb};
 use super::context::Session;
 use super::engines;
+use super::exit::{Misuse, NotProven};
 use super::output::Output;
 use subject::Wanted;
 
@@ -27,16 +28,6 @@ use subject::Wanted;
 const UPGRADE: &str = "upgrade";
 /// The check that needs a daemon's image.
 const BESIDE: &str = "client-daemon";
-
-/// Some cells did not pass, or none did.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct NotProven(String);
-
-/// The arguments do not go together.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Misuse(String);
 
 pub(super) fn run(arguments: &Smoke, common: &Common, output: &Output) -> Result<()> {
     match &arguments.verb {

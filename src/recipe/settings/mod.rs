@@ -2,6 +2,7 @@
 //! checked values, and the defaults. What they hold reaches an image as `config.env`, keys of
 //! `daemon.json`, the image configuration and the label; `smoke` alone says how images are proven.
 
+mod audit;
 mod compose;
 mod hardening;
 mod health;
@@ -14,6 +15,7 @@ mod storage;
 mod tls;
 mod values;
 
+pub(super) use audit::RawAudit;
 pub(super) use compose::RawCompose;
 pub(super) use hardening::RawHardening;
 pub(super) use health::RawHealth;
@@ -25,6 +27,7 @@ pub(super) use smoke::RawSmoke;
 pub(super) use storage::RawStorage;
 pub(super) use tls::RawTls;
 
+pub use audit::Waiver;
 pub use compose::Compose;
 pub use hardening::Hardening;
 pub use health::Health;

@@ -376,6 +376,19 @@ fn an_image_of_alpine_holds_on_podman() {
 }
 
 #[test]
+fn the_client_of_alpine_is_built_and_has_no_open_finding() {
+    let Some(mirror) = shared() else { return };
+    let recipe = mirror.recipe(&place("client"), Some("cli-alpine"), SHIPPED);
+    let path = recipe.to_str().expect("UTF-8");
+    let said = dindimg(&["audit", path, "--fail-on=note", "--json"]).good();
+    let said: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(said["images"].as_array().map(Vec::len), Some(2));
+    let why = dindimg(&["why", path, "/usr/bin/docker"]).good().stdout;
+    assert!(why.contains("is of package docker-cli"), "{why}");
+    assert!(why.contains("profile cli, layer engine"), "{why}");
+}
+
+#[test]
 fn the_standard_image_of_alpine_is_pushed_with_one_short_command_and_has_its_tools() {
     let Some(mirror) = shared() else { return };
     let recipe = mirror.recipe(&place("push"), Some("alpine"), SHIPPED);
@@ -386,6 +399,7 @@ fn the_standard_image_of_alpine_is_pushed_with_one_short_command_and_has_its_too
     let words = ["--repository", &repository, "--plain-http", host];
     let path = recipe.to_str().expect("UTF-8");
     dindimg(&[&["build", path, "--push"], &words[..]].concat()).good();
+    dindimg(&["audit", path, "--fail-on=note"]).good();
     let reference = format!("docker://{repository}");
     let listed = skopeo(&["list-tags", "--tls-verify=false", &reference]);
     let listed = String::from_utf8(listed).expect("JSON");
