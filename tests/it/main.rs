@@ -49,3 +49,4 @@ mod trees;
 mod trust;
 mod variants;
 mod vm;
+mod workflows;
