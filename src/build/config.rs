@@ -19,6 +19,7 @@ use super::{Assembly, Seen};
 
 /// Annotation and label keys of the OCI image specification (annotations.md).
 mod key {
+    pub const SPECIFIED: &str = "org.opencontainers.image.";
     pub const CREATED: &str = "org.opencontainers.image.created";
     pub const VERSION: &str = "org.opencontainers.image.version";
     pub const TITLE: &str = "org.opencontainers.image.title";
@@ -266,5 +267,9 @@ pub(super) fn annotations(
     if !data.engine.version.is_empty() {
         annotations.insert(key::VERSION.to_owned(), data.engine.version.clone());
     }
+    // What a recipe says by the specification's keys is said where registries look, too.
+    let said = recipe.labels.iter();
+    let said = said.filter(|(name, _)| name.starts_with(key::SPECIFIED));
+    annotations.extend(said.map(|(name, value)| (name.clone(), value.clone())));
     annotations
 }

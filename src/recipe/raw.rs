@@ -80,7 +80,9 @@ pub(super) struct RawRecipe {
     /// Environment variables of the image.
     #[schemars(extend("default" = {}, "examples" = [{ "TZ": "UTC" }]))]
     pub env: BTreeMap<String, String>,
-    /// Labels of the image.
+    /// Labels of the image. Those of the OCI specification (`org.opencontainers.image.source`,
+    /// `.licenses`, `.vendor`, …) are annotations of its manifests and index too, where registries
+    /// and their pages look.
     #[schemars(extend("default" = {}, "examples" = [{ "com.example.team": "platform" }]))]
     pub labels: BTreeMap<String, String>,
     /// Further images of this recipe.

@@ -184,7 +184,9 @@ fn an_audit_fails_by_code_7_and_a_waiver_with_a_reason_accepts() {
 #[test]
 fn an_image_is_the_same_in_a_layout_an_archive_and_a_registry() {
     let directory = tempfile::tempdir().expect("a directory");
-    let layout = small(directory.path(), "");
+    let source =
+        "\n[labels]\n\"org.opencontainers.image.source\" = \"https://example.com/images\"\n";
+    let layout = small(directory.path(), source);
     let registry = DockerRegistry::start(Setup::default());
     let name = format!("{}/team/small:x", registry.address());
     let recipe = directory.path().join("small.toml");
@@ -215,6 +217,10 @@ fn an_image_is_the_same_in_a_layout_an_archive_and_a_registry() {
     }
     let one = &first["platforms"][0];
     assert_eq!(one["platform"], "linux/amd64");
+    for place in [&one["annotations"], &one["config"]["Labels"]] {
+        let source = &place["org.opencontainers.image.source"];
+        assert_eq!(source, "https://example.com/images");
+    }
     assert!(one["packages"]["tini"]["version"].is_string(), "{one}");
     assert!(one["size"].as_u64() > Some(100_000), "{one}");
     // A reader that sees each layer's bytes sees that they are others.
