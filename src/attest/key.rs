@@ -9,6 +9,8 @@ use p256::SecretKey;
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::ecdsa::{Signature, SigningKey as Secret, VerifyingKey};
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey, LineEnding};
+use pkcs8::der::SecretDocument;
+use pkcs8::{EncryptedPrivateKeyInfo, PrivateKeyInfo, pkcs5};
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde::Deserialize;
 
@@ -72,15 +74,17 @@ impl SigningKey {
     /// encrypts it.
     pub fn read(pem: &str, password: Option<&[u8]>) -> Result<Self, KeyError> {
         let kind = |error: &dyn std::fmt::Display| KeyError::Kind(error.to_string());
+        // What stands before the key, such as the parameters that `openssl ecparam` writes, is not it.
+        let part = |label: &str| block(pem, label);
         let secret = if SIGSTORE.iter().any(|label| pem.contains(label)) {
             let der = unlock(pem, password.ok_or(KeyError::Locked)?)?;
             SecretKey::from_pkcs8_der(&der).map_err(|error| kind(&error))?
-        } else if pem.contains("BEGIN ENCRYPTED PRIVATE KEY") {
-            let password = password.ok_or(KeyError::Locked)?;
-            SecretKey::from_pkcs8_encrypted_pem(pem, password).map_err(|_| KeyError::Password)?
-        } else if pem.contains("BEGIN PRIVATE KEY") {
+        } else if let Some(pem) = part("ENCRYPTED PRIVATE KEY") {
+            let der = decrypt(pem, password.ok_or(KeyError::Locked)?)?;
+            SecretKey::from_pkcs8_der(der.as_bytes()).map_err(|error| kind(&error))?
+        } else if let Some(pem) = part("PRIVATE KEY") {
             SecretKey::from_pkcs8_pem(pem).map_err(|error| kind(&error))?
-        } else if pem.contains("BEGIN EC PRIVATE KEY") {
+        } else if let Some(pem) = part("EC PRIVATE KEY") {
             SecretKey::from_sec1_pem(pem).map_err(|error| kind(&error))?
         } else {
             return Err(KeyError::Absent("private"));
@@ -112,9 +116,7 @@ impl Signer for SigningKey {
 impl PublicKey {
     /// Reads a public key in PEM (RFC 7468, 13).
     pub fn read(pem: &str) -> Result<Self, KeyError> {
-        if !pem.contains("BEGIN PUBLIC KEY") {
-            return Err(KeyError::Absent("public"));
-        }
+        let pem = block(pem, "PUBLIC KEY").ok_or(KeyError::Absent("public"))?;
         VerifyingKey::from_public_key_pem(pem)
             .map(Self)
             .map_err(|error| KeyError::Kind(error.to_string()))
@@ -139,6 +141,35 @@ impl PublicKey {
             .ok()
             .and_then(|digits| hex::decode(digits).ok())
             .unwrap_or_default()
+    }
+}
+
+/// The block of PEM with this label, whatever stands around it (RFC 7468, 2).
+fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
+    let start = pem.find(&format!("-----BEGIN {label}-----"))?;
+    let end = format!("-----END {label}-----");
+    let length = pem[start..].find(&end)? + end.len();
+    Some(&pem[start..start + length])
+}
+
+/// The key inside of PKCS #8's own encryption (RFC 5958, 3), of whatever kind it is.
+fn decrypt(pem: &str, password: &[u8]) -> Result<SecretDocument, KeyError> {
+    let unclear = |error: &dyn std::fmt::Display| KeyError::Encryption(error.to_string());
+    let (_, sealed) = SecretDocument::from_pem(pem).map_err(|error| unclear(&error))?;
+    let sealed =
+        EncryptedPrivateKeyInfo::try_from(sealed.as_bytes()).map_err(|error| unclear(&error))?;
+    let opened = sealed.decrypt(password).map_err(|error| match error {
+        pkcs8::Error::EncryptedPrivateKey(
+            reason @ (pkcs5::Error::AlgorithmParametersInvalid { .. }
+            | pkcs5::Error::NoPbes1CryptSupport
+            | pkcs5::Error::UnsupportedAlgorithm { .. }),
+        ) => unclear(&reason),
+        _ => KeyError::Password,
+    })?;
+    // A wrong password sometimes ends in a padding that looks right; what is inside then is no key.
+    match PrivateKeyInfo::try_from(opened.as_bytes()) {
+        Ok(_) => Ok(opened),
+        Err(_) => Err(KeyError::Password),
     }
 }
 
@@ -250,6 +281,25 @@ pub(super) mod tests {
             key.public(),
             &PublicKey::read(public).expect("its public key")
         );
+    }
+
+    #[test]
+    fn an_encrypted_key_of_another_kind_is_not_taken_for_a_wrong_password() {
+        let encrypted = include_str!("testdata/p384-encrypted.pem");
+        let right = SigningKey::read(encrypted, Some(b"sesame")).err();
+        assert!(matches!(right, Some(KeyError::Kind(_))), "{right:?}");
+        let wrong = SigningKey::read(encrypted, Some(b"wrong")).err();
+        assert_eq!(wrong, Some(KeyError::Password));
+        let own = include_str!("testdata/p256-encrypted.pem");
+        assert!(SigningKey::read(own, Some(b"sesame")).is_ok());
+        assert_eq!(SigningKey::read(own, None).err(), Some(KeyError::Locked));
+    }
+
+    #[test]
+    fn parameters_before_the_key_are_passed_over() {
+        let with = include_str!("testdata/ecparam.pem");
+        assert!(with.starts_with("-----BEGIN EC PARAMETERS-----"));
+        assert!(SigningKey::read(with, None).is_ok());
     }
 
     #[test]

@@ -145,5 +145,6 @@ pub(super) fn plan(
         documents,
         blobs,
         mount_from: flags.mount_from.clone(),
+        origin: None,
     })
 }

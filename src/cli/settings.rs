@@ -199,6 +199,7 @@ pub(super) fn credential_sources(
     let path = |name| variable(name).map(PathBuf::from);
     Ok(CredentialSources {
         explicit,
+        explicit_for: None,
         registry_auth_file: path("REGISTRY_AUTH_FILE"),
         docker_config_dir: path("DOCKER_CONFIG"),
         xdg_runtime_dir: path("XDG_RUNTIME_DIR"),

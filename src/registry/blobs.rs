@@ -15,10 +15,10 @@ use oci_client::manifest::OciDescriptor;
 use reqwest::{Method, RequestBuilder};
 
 use super::answer::{Answer, chain, collect, oci_trouble, refused};
-use super::body::{Meter, Upload};
+use super::body::{Inlet, Meter, Upload};
 use super::connection::{Connection, Pass};
 use super::error::RegistryError;
-use super::plan::Blob;
+use super::plan::{Blob, Source};
 use super::retry::Trouble;
 use crate::digest::Digest;
 
@@ -45,11 +45,12 @@ impl Connection {
             if again.replace(true) && self.blob_exists(pass, &blob.digest, &task).await? {
                 return Ok(());
             }
+            let inlet = inlet(blob).await?;
             let upload = Upload::new(meter.clone());
             let (reference, digest) = (self.repository.oci(), blob.digest.to_string());
             let transfer =
                 pass.oci
-                    .push_blob_stream(&reference, upload.body(blob), &digest, Some(blob.size));
+                    .push_blob_stream(&reference, upload.body(blob, inlet), &digest, Some(blob.size));
             let outcome = upload
                 .watch(self.stall_timeout, async { Ok(transfer.await) })
                 .await?;
@@ -135,6 +136,20 @@ impl Connection {
             Ok(true)
         })
         .await
+    }
+
+    /// Begins to read a blob of `size` bytes that has to be there.
+    async fn stream_blob(&self, digest: &Digest, size: u64) -> Result<SizedStream, RegistryError> {
+        let task = format!("reading {digest} from {}", self.repository);
+        let opened = self
+            .run(&task, async |pass| {
+                self.open_blob(pass, digest, size, &task).await
+            })
+            .await?;
+        opened.ok_or_else(|| RegistryError::Lacking {
+            repository: self.repository.to_string(),
+            digest: *digest,
+        })
     }
 
     /// Begins to read a blob of at most `limit` bytes; nothing if there is none.
@@ -224,4 +239,16 @@ impl Connection {
             _ => Trouble::Passing(reason),
         }
     }
+}
+
+/// What one attempt reads a blob from.
+async fn inlet(blob: &Blob) -> Result<Inlet, RegistryError> {
+    Ok(match &blob.source {
+        Source::Memory(bytes) => Inlet::Memory(bytes.clone()),
+        Source::File(file) => Inlet::File(Arc::clone(file)),
+        Source::Origin(origin) => {
+            let stream = origin.stream_blob(&blob.digest, blob.size).await?;
+            Inlet::Registry(origin.host.clone(), stream)
+        }
+    })
 }

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use oci_client::errors::OciDistributionError;
+use oci_client::client::SizedStream;
+use oci_client::errors::{DigestError, OciDistributionError};
 
+use super::answer::chain;
 use super::error::RegistryError;
-use super::plan::{Blob, Source};
+use super::plan::Blob;
 use super::retry::Trouble;
 use crate::digest::{Digest, Hasher};
 use crate::progress::{Reporter, TaskId};
@@ -44,12 +46,20 @@ impl Meter {
     }
 }
 
+/// What the bytes of a blob come from in one attempt.
+pub(super) enum Inlet {
+    Memory(Bytes),
+    File(Arc<File>),
+    /// Another registry, by host and port, and what it sends.
+    Registry(String, SizedStream),
+}
+
 /// One attempt at sending a blob.
 pub(super) struct Upload {
     /// Bytes handed to the transport.
     position: AtomicU64,
     /// Why the body ended early, if it did. The transport would report only a broken body.
-    failure: Mutex<Option<RegistryError>>,
+    failure: Mutex<Option<Trouble>>,
     meter: Arc<Meter>,
 }
 
@@ -67,23 +77,20 @@ impl Upload {
     pub(super) fn body(
         self: &Arc<Self>,
         blob: &Blob,
+        inlet: Inlet,
     ) -> BoxStream<'static, Result<Bytes, OciDistributionError>> {
         let upload = self.clone();
-        let file = match &blob.source {
-            Source::File(file) => file.clone(),
-            Source::Memory(bytes) => {
-                // Its digest was checked when the push was planned.
-                let whole = bytes.clone();
-                return stream::once(async move {
-                    upload.passed(&whole);
-                    Ok(whole)
-                })
-                .boxed();
-            }
-        };
+        if let Inlet::Memory(whole) = inlet {
+            // Its digest was checked when the push was planned.
+            return stream::once(async move {
+                upload.passed(&whole);
+                Ok(whole)
+            })
+            .boxed();
+        }
         let reading = Reading {
             upload,
-            file,
+            inlet,
             digest: blob.digest,
             size: blob.size,
             hasher: Hasher::new(),
@@ -92,10 +99,9 @@ impl Upload {
             ended: false,
         };
         stream::try_unfold(reading, |mut reading| async move {
-            let piece = reading.next().await.map_err(|error| {
-                let text = error.to_string();
-                *reading.upload.failure() = Some(error);
-                OciDistributionError::IoError(std::io::Error::other(text))
+            let piece = reading.next().await.map_err(|trouble| {
+                *reading.upload.failure() = Some(trouble);
+                OciDistributionError::IoError(std::io::Error::other("its source failed"))
             })?;
             Ok(piece.map(|piece| {
                 reading.upload.passed(&piece);
@@ -122,7 +128,7 @@ impl Upload {
         loop {
             if let Ok(outcome) = tokio::time::timeout(stall, &mut transfer).await {
                 return match self.failure().take() {
-                    Some(error) => Err(Trouble::Fatal(error)),
+                    Some(trouble) => Err(trouble),
                     None => outcome,
                 };
             }
@@ -137,15 +143,15 @@ impl Upload {
         }
     }
 
-    fn failure(&self) -> std::sync::MutexGuard<'_, Option<RegistryError>> {
+    fn failure(&self) -> std::sync::MutexGuard<'_, Option<Trouble>> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A blob's file on its way out.
+/// A blob on its way out.
 struct Reading {
     upload: Arc<Upload>,
-    file: Arc<File>,
+    inlet: Inlet,
     digest: Digest,
     size: u64,
     hasher: Hasher,
@@ -155,7 +161,7 @@ struct Reading {
 }
 
 impl Reading {
-    async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
         while !self.ended {
             let piece = self.piece().await?;
             let ready = if piece.is_empty() {
@@ -166,7 +172,7 @@ impl Reading {
                 self.hasher.update(&piece);
                 self.read += piece.len() as u64;
                 if self.read > self.size {
-                    return Err(self.changed("it is longer".to_owned()));
+                    return Err(self.other("it is longer".to_owned()).into());
                 }
                 self.held.replace(piece)
             };
@@ -177,16 +183,33 @@ impl Reading {
         Ok(None)
     }
 
-    async fn piece(&mut self) -> Result<Bytes, RegistryError> {
+    /// The next bytes; none at the end.
+    async fn piece(&mut self) -> Result<Bytes, Trouble> {
+        let file = match &mut self.inlet {
+            Inlet::Memory(bytes) => return Ok(std::mem::take(bytes)),
+            Inlet::File(file) => Arc::clone(file),
+            Inlet::Registry(_, stream) => loop {
+                return match stream.next().await {
+                    Some(Ok(piece)) if piece.is_empty() => continue,
+                    Some(Ok(piece)) => Ok(piece),
+                    None => Ok(Bytes::new()),
+                    Some(Err(error)) if is_other_content(&error) => {
+                        Err(self.other(error.to_string()).into())
+                    }
+                    Some(Err(error)) => Err(Trouble::Passing(chain(&error))),
+                };
+            },
+        };
         let unreadable = |source| RegistryError::Unreadable {
             digest: self.digest,
             source,
         };
-        let (file, start) = (Arc::clone(&self.file), self.read);
+        let start = self.read;
         let read = tokio::task::spawn_blocking(move || read_at(&file, start));
         read.await
             .unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)))
             .map_err(unreadable)
+            .map_err(Trouble::from)
     }
 
     fn verify(&mut self) -> Result<(), RegistryError> {
@@ -194,16 +217,30 @@ impl Reading {
         if digest == self.digest && self.read == self.size {
             return Ok(());
         }
-        Err(self.changed(format!("found {digest} ({} bytes)", self.read)))
+        Err(self.other(format!("found {digest} ({} bytes)", self.read)))
     }
 
-    fn changed(&self, found: String) -> RegistryError {
+    /// What is read is not the blob.
+    fn other(&self, found: String) -> RegistryError {
+        if let Inlet::Registry(registry, _) = &self.inlet {
+            return RegistryError::Altered {
+                registry: registry.clone(),
+                task: "copying a blob".to_owned(),
+                expected: format!("{} ({} bytes)", self.digest, self.size),
+                actual: found,
+            };
+        }
         RegistryError::Changed {
             digest: self.digest,
             size: self.size,
             found,
         }
     }
+}
+
+/// Whether a stream ended in bytes that are not those of its digest.
+fn is_other_content(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<DigestError>())
 }
 
 /// At most [`PIECE`] bytes from `start` on; nothing at the end.
@@ -224,23 +261,42 @@ fn read_at(file: &File, start: u64) -> std::io::Result<Bytes> {
 mod tests {
     use std::io::Write;
 
+    use super::super::plan::Source;
     use super::*;
     use crate::progress::Silent;
 
-    fn send(content: &[u8], digest: Digest, size: u64) -> (Vec<u8>, Option<RegistryError>) {
+    fn file(content: &[u8]) -> Inlet {
         let mut file = tempfile::tempfile().expect("temporary file");
         file.write_all(content).expect("written");
+        Inlet::File(Arc::new(file))
+    }
+
+    /// What another registry sends, in pieces of three bytes.
+    fn registry(content: &[u8]) -> Inlet {
+        let pieces: Vec<_> = content
+            .chunks(3)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
+        let stream = SizedStream {
+            content_length: None,
+            digest_header_value: None,
+            stream: stream::iter(pieces).boxed(),
+        };
+        Inlet::Registry("r.example".to_owned(), stream)
+    }
+
+    fn send(inlet: Inlet, digest: Digest, size: u64) -> (Vec<u8>, Option<Trouble>) {
         let blob = Blob {
             digest,
             size,
-            source: Source::File(Arc::new(file)),
+            source: Source::Memory(Bytes::new()),
         };
         let upload = Upload::new(Arc::new(Meter::new(Arc::new(Silent), TaskId(0))));
         let mut sent = Vec::new();
         tokio::runtime::Runtime::new()
             .expect("runtime")
             .block_on(async {
-                let mut body = upload.body(&blob);
+                let mut body = upload.body(&blob, inlet);
                 while let Some(Ok(piece)) = body.next().await {
                     sent.extend_from_slice(&piece);
                 }
@@ -253,7 +309,7 @@ mod tests {
     fn a_true_file_is_sent_whole() {
         for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
             let content = vec![7; size];
-            let (sent, failure) = send(&content, Digest::of(&content), size as u64);
+            let (sent, failure) = send(file(&content), Digest::of(&content), size as u64);
             assert_eq!(sent, content);
             assert!(failure.is_none());
         }
@@ -267,9 +323,33 @@ mod tests {
             (Digest::of(&content), content.len() + 1),
             (Digest::of(&content), content.len() - 1),
         ] {
-            let (sent, failure) = send(&content, digest, size as u64);
+            let (sent, failure) = send(file(&content), digest, size as u64);
             assert!(sent.len() < size);
-            assert!(matches!(failure, Some(RegistryError::Changed { .. })));
+            assert!(matches!(
+                failure,
+                Some(Trouble::Fatal(RegistryError::Changed { .. }))
+            ));
+        }
+    }
+
+    #[test]
+    fn what_another_registry_sends_passes_whole_or_not() {
+        let content = b"a layer".repeat(5);
+        let size = content.len() as u64;
+        let (sent, failure) = send(registry(&content), Digest::of(&content), size);
+        assert_eq!(sent, content);
+        assert!(failure.is_none());
+        for (digest, size) in [
+            (Digest::of(b"other"), size),
+            (Digest::of(&content), size + 1),
+            (Digest::of(&content), size - 1),
+        ] {
+            let (sent, failure) = send(registry(&content), digest, size);
+            assert!((sent.len() as u64) < size);
+            assert!(matches!(
+                failure,
+                Some(Trouble::Fatal(RegistryError::Altered { .. }))
+            ));
         }
     }
 

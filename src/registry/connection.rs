@@ -1,5 +1,6 @@
 //! The connection to one repository: address, transport, and who we are there.
 
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -81,6 +82,12 @@ pub(super) struct Connection {
     credential: OnceCell<Credential>,
     pass: RwLock<Arc<Pass>>,
     renewing: Mutex<()>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connection").field(&self.repository).finish()
+    }
 }
 
 impl Connection {

@@ -24,6 +24,14 @@ pub enum RegistryError {
         /// What is missing or contradictory.
         reason: String,
     },
+    /// A repository that is copied from lacks a part of the image.
+    #[error("{repository} has no {digest}, which the image refers to; publish the image there again")]
+    Lacking {
+        /// The repository.
+        repository: String,
+        /// The part.
+        digest: Digest,
+    },
     /// A blob cannot be read.
     #[error("cannot read blob {digest} to upload it: {source}")]
     Unreadable {

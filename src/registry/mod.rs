@@ -97,13 +97,16 @@ impl Default for RegistryOptions {
     }
 }
 
+/// What a connection is for: the repository, what is done there, and where blobs are mounted from.
+type Opened = (Repository, Access, Vec<Repository>);
+
 /// A client for registries. Its calls block; it must not be used from within an async runtime.
 pub struct Registry {
     options: RegistryOptions,
     certificates: Vec<Vec<u8>>,
     credentials: Credentials,
     reporter: Arc<dyn Reporter>,
-    connections: Mutex<BTreeMap<(Repository, Access), Arc<Connection>>>,
+    connections: Mutex<BTreeMap<Opened, Arc<Connection>>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -144,8 +147,8 @@ impl Registry {
     /// Tags move last, one after the other, when everything they lead to is in the registry. Fails
     /// before any request if the parts of `push` do not fit together.
     pub fn push(&self, push: &Push) -> Result<Pushed, RegistryError> {
-        let plan = plan::Plan::of(push)?;
         self.runtime.block_on(async {
+            let plan = self.plan(push).await?;
             let sources: Vec<Repository> = push
                 .mount_from
                 .iter()
@@ -154,7 +157,7 @@ impl Registry {
                 .cloned()
                 .collect();
             let connection = self
-                .connect(&push.repository, Access::Push, &sources)
+                .kept(&push.repository, Access::Push, &sources)
                 .await?;
             push::run(
                 &connection,
@@ -219,16 +222,16 @@ impl Registry {
         attachment: &Attachment,
     ) -> Result<Attached, RegistryError> {
         self.runtime.block_on(async {
-            let connection = self.kept(repository, Access::Push).await?;
+            let connection = self.kept(repository, Access::Push, &[]).await?;
             connection.attach(attachment, &self.reporter).await
         })
     }
 
     /// Bytes of blobs that a push would send, if nothing could be mounted.
     pub fn lacking(&self, push: &Push) -> Result<u64, RegistryError> {
-        let plan = plan::Plan::of(push)?;
         self.runtime.block_on(async {
-            let connection = self.kept(&push.repository, Access::Pull).await?;
+            let plan = self.plan(push).await?;
+            let connection = self.reader(&push.repository).await?;
             let mut lacking = 0;
             for blob in plan.layers.iter().chain(&plan.configs) {
                 if !connection.has_blob(&blob.digest).await? {
@@ -252,6 +255,20 @@ impl Registry {
         })
     }
 
+    /// Has an artifact that is in the repository in the list of what refers to `subject`; false if
+    /// it was there, or the registry lists it by itself.
+    pub fn list_referrer(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+        entry: &Descriptor,
+    ) -> Result<bool, RegistryError> {
+        self.runtime.block_on(async {
+            let connection = self.kept(repository, Access::Push, &[]).await?;
+            connection.list(subject, entry).await
+        })
+    }
+
     /// Moves a tag to a manifest that is in the repository; false if it led there.
     pub fn move_tag(
         &self,
@@ -260,13 +277,21 @@ impl Registry {
         manifest: &OciDocument,
     ) -> Result<bool, RegistryError> {
         self.runtime.block_on(async {
-            let connection = self.kept(repository, Access::Push).await?;
+            let connection = self.kept(repository, Access::Push, &[]).await?;
             connection.move_tag(tag, &attach::node(manifest)).await
         })
     }
 
     async fn reader(&self, repository: &Repository) -> Result<Arc<Connection>, RegistryError> {
-        self.kept(repository, Access::Pull).await
+        self.kept(repository, Access::Pull, &[]).await
+    }
+
+    async fn plan(&self, push: &Push) -> Result<plan::Plan, RegistryError> {
+        let origin = match &push.origin {
+            Some(repository) => Some(self.reader(repository).await?),
+            None => None,
+        };
+        plan::Plan::of(push, origin)
     }
 
     /// A connection that is made once.
@@ -274,17 +299,18 @@ impl Registry {
         &self,
         repository: &Repository,
         access: Access,
+        sources: &[Repository],
     ) -> Result<Arc<Connection>, RegistryError> {
         let kept = || {
             self.connections
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        let key = (repository.clone(), access);
+        let key = (repository.clone(), access, sources.to_vec());
         if let Some(connection) = kept().get(&key) {
             return Ok(connection.clone());
         }
-        let connection = Arc::new(self.connect(repository, access, &[]).await?);
+        let connection = Arc::new(self.connect(repository, access, sources).await?);
         kept().insert(key, connection.clone());
         Ok(connection)
     }

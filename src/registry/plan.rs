@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::connection::Connection;
 use super::error::RegistryError;
 use super::reference::{Repository, Tag};
 use crate::digest::Digest;
@@ -30,6 +31,9 @@ pub struct Push {
     pub blobs: Vec<BlobFile>,
     /// Repositories that may hold the same blobs. Only those of the same registry are of use.
     pub mount_from: Vec<Repository>,
+    /// Where the blobs are that are neither documents nor files here: a repository that they are
+    /// read from while they are sent.
+    pub origin: Option<Repository>,
 }
 
 /// The descriptor of an image's outermost document.
@@ -70,6 +74,7 @@ pub struct BlobFile {
 pub(super) enum Source {
     File(Arc<File>),
     Memory(Bytes),
+    Origin(Arc<Connection>),
 }
 
 /// A blob to upload.
@@ -121,7 +126,8 @@ struct Links {
 impl Plan {
     /// Follows `push` from its root and checks that every part is there, is what its digest says,
     /// and is needed.
-    pub(super) fn of(push: &Push) -> Result<Self, RegistryError> {
+    /// What the push itself lacks is to be read from `origin`, if it has one.
+    pub(super) fn of(push: &Push, origin: Option<Arc<Connection>>) -> Result<Self, RegistryError> {
         for (digest, document) in &push.documents {
             if Digest::of(&document.bytes) != *digest {
                 return Err(incomplete(*digest, "its bytes have another digest"));
@@ -129,6 +135,7 @@ impl Plan {
         }
         let mut walk = Walk {
             push,
+            origin,
             files: push.blobs.iter().map(|blob| (blob.digest, blob)).collect(),
             seen: BTreeSet::new(),
             plan: Self {
@@ -170,6 +177,7 @@ impl Plan {
 
 struct Walk<'a> {
     push: &'a Push,
+    origin: Option<Arc<Connection>>,
     files: BTreeMap<Digest, &'a BlobFile>,
     seen: BTreeSet<Digest>,
     plan: Plan,
@@ -236,6 +244,9 @@ impl Walk<'_> {
                 document.bytes.len() as u64,
                 Source::Memory(Bytes::from(document.bytes.clone())),
             ),
+            (None, None) if let Some(origin) = &self.origin => {
+                (link.size, Source::Origin(Arc::clone(origin)))
+            }
             (None, None) => {
                 let reason = format!(
                     "it refers to {}, which is not part of the push",
@@ -306,6 +317,7 @@ mod tests {
             documents: BTreeMap::new(),
             blobs: Vec::new(),
             mount_from: Vec::new(),
+            origin: None,
         };
         // Planning reads no content: any open file will do.
         let nothing = Arc::new(tempfile::tempfile().expect("temporary file"));
@@ -336,7 +348,7 @@ mod tests {
     #[test]
     fn parts_come_before_what_refers_to_them() {
         let push = image();
-        let plan = Plan::of(&push).expect("complete");
+        let plan = Plan::of(&push, None).expect("complete");
         let sizes: Vec<u64> = plan.layers.iter().map(|blob| blob.size).collect();
         assert_eq!(sizes, [12, 6, 5]);
         assert_eq!(plan.configs.len(), 2);
@@ -369,7 +381,7 @@ mod tests {
         for (reason, change) in cases {
             let mut push = image();
             change(&mut push);
-            let error = Plan::of(&push).expect_err(reason).to_string();
+            let error = Plan::of(&push, None).expect_err(reason).to_string();
             assert!(error.contains(reason), "{reason}: {error}");
         }
     }

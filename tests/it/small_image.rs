@@ -27,6 +27,7 @@ pub fn image(dir: &Path, size: usize, repository: &str, tags: &[&str]) -> Push {
         documents: BTreeMap::new(),
         blobs: Vec::new(),
         mount_from: Vec::new(),
+        origin: None,
     };
     let shared = layer(&mut push, dir, "shared", size);
     let manifests: Vec<Value> = ["amd64", "arm64"]

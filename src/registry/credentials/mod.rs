@@ -49,8 +49,10 @@ impl fmt::Debug for Secret {
 /// Where credentials may come from; every field is what the environment or the command line said.
 #[derive(Clone, Default, Debug)]
 pub struct CredentialSources {
-    /// Given outright; used for the registry of every repository that is asked for.
+    /// Given outright, for the registry of every repository that is asked for.
     pub explicit: Option<(String, Secret)>,
+    /// The one registry that those are for, where there are two.
+    pub explicit_for: Option<String>,
     /// `$REGISTRY_AUTH_FILE`.
     pub registry_auth_file: Option<PathBuf>,
     /// `$DOCKER_CONFIG`.
@@ -194,7 +196,9 @@ impl Credentials {
 
     /// The credential for `repository`: the most specific key of the first file that has one.
     pub(super) fn lookup(&self, repository: &Repository) -> Result<Credential, CredentialError> {
-        if let Some((user, password)) = &self.sources.explicit {
+        let only = self.sources.explicit_for.as_deref();
+        let theirs = only.is_none_or(|only| only == repository.registry());
+        if let Some((user, password)) = self.sources.explicit.as_ref().filter(|_| theirs) {
             return Ok(Credential {
                 login: Login::Password {
                     user: user.clone(),
