@@ -19,6 +19,8 @@ pub enum Stage {
     Output,
     /// Uploading to a registry.
     Push,
+    /// Reading what is said of a published image.
+    Verify,
     /// Running the image on an engine.
     Smoke,
 }
@@ -33,6 +35,7 @@ impl Stage {
             Self::Layer => "layer",
             Self::Output => "output",
             Self::Push => "push",
+            Self::Verify => "verify",
             Self::Smoke => "smoke",
         }
     }

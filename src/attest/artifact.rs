@@ -122,6 +122,17 @@ pub struct Layer {
     document: Document,
 }
 
+impl Layer {
+    /// A layer that is in a manifest already, with its content.
+    pub fn of(descriptor: Descriptor, content: Vec<u8>) -> Self {
+        let document = Document::of(&descriptor.media_type, content);
+        Self {
+            descriptor,
+            document,
+        }
+    }
+}
+
 /// What cosign signs of the image `digest` in `repository`, signed.
 pub fn signature(
     repository: &str,

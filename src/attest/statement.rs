@@ -64,4 +64,14 @@ impl Said {
             predicate: value["predicate"].clone(),
         })
     }
+
+    /// The result of tests, as [`predicate::TEST`] has it.
+    pub fn result(&self) -> &str {
+        self.predicate["result"].as_str().unwrap_or("nothing")
+    }
+
+    /// Whether tests passed, with warnings or without.
+    pub fn has_passed(&self) -> bool {
+        ["PASSED", "WARNED"].contains(&self.result())
+    }
 }

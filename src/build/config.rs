@@ -254,6 +254,18 @@ fn container(
     }
 }
 
+/// The labels by which the images of a recipe and its lock are told from all others.
+pub fn identity(recipe: &Recipe, lock: &Lock, epoch: Epoch) -> BTreeMap<String, String> {
+    let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
+    let mut labels = annotations(recipe, &data, epoch);
+    for (name, value) in &mut labels {
+        if let Some(own) = recipe.labels.get(name) {
+            value.clone_from(own);
+        }
+    }
+    labels
+}
+
 /// What is known about the image as a whole.
 pub(super) fn annotations(
     recipe: &Recipe,

@@ -37,6 +37,7 @@ use crate::resolve::{ResolveError, fetch_downloads, fetch_packages, filters, roo
 use crate::setup::{self, Package, Setup, conventions};
 use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
+pub use config::identity;
 pub use error::BuildError;
 pub use inventory::{Inventory, Origin, OwnFile};
 pub use plan::LayerName;

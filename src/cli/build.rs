@@ -15,26 +15,30 @@ use crate::recipe::{self, Recipe, RecipeError, Recipes};
 use crate::registry::Repository;
 
 use super::args::{Build, Common, Make, RegistryAccess};
-use super::context::{Session, compression, current_lock, program, replace};
+use super::context::{Session, compression, current_lock, program};
 use super::images::Pulled;
 use super::output::Output;
 use super::{engines, publish};
 
 pub(super) fn run(arguments: &Build, common: &Common, output: &Output) -> Result<()> {
-    let session = Session::open(common, arguments.make.no_layer_cache, output.reporter())?;
+    let session = Session::open(
+        common,
+        arguments.batch.make.no_layer_cache,
+        output.reporter(),
+    )?;
     refuse_ambiguity(arguments)?;
     let mut results = Vec::new();
     let mut taken = BTreeSet::new();
-    for path in &arguments.recipes {
+    for path in &arguments.batch.recipes {
         let recipes = recipe::load(path)?;
-        let chosen = recipes.select(&arguments.variant)?;
+        let chosen = recipes.select(&arguments.batch.variant)?;
         refuse_one_output(arguments, &recipes, &chosen)?;
         // Known before anything is downloaded: a push without a place to go is a mistake.
         let repositories = chosen
             .iter()
             .map(|recipe| repository(arguments, &session, recipe))
             .collect::<Result<Vec<_>>>()?;
-        let lock = current_lock(&session, &recipes, &arguments.make)?;
+        let lock = current_lock(&session, &recipes, &arguments.batch.make)?;
         let mut named = Vec::new();
         for (recipe, repository) in chosen.into_iter().zip(repositories) {
             let names = names(arguments, recipe, &lock, repository.as_ref())?;
@@ -48,8 +52,8 @@ pub(super) fn run(arguments: &Build, common: &Common, output: &Output) -> Result
                 &session,
                 recipe,
                 &lock,
-                &arguments.make,
-                &arguments.registry.access,
+                &arguments.batch.make,
+                &arguments.batch.registry.access,
             )?;
             results.push(deliver(
                 arguments,
@@ -63,26 +67,22 @@ pub(super) fn run(arguments: &Build, common: &Common, output: &Output) -> Result
         }
     }
     let metadata = json!({ "images": results });
-    if let Some(path) = &arguments.metadata_file {
-        replace(path, format!("{metadata:#}\n").as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    output.object(&metadata);
-    Ok(())
+    publish::conclude(arguments.batch.metadata_file.as_deref(), &metadata, output)
 }
 
 /// Several recipes cannot share one file.
 fn refuse_ambiguity(arguments: &Build) -> Result<()> {
-    if arguments.recipes.len() > 1 {
+    if arguments.batch.recipes.len() > 1 {
         let shared = if !arguments.output.is_empty() {
             Some("--output")
-        } else if arguments.make.locking.lock_file.is_some() {
+        } else if arguments.batch.make.locking.lock_file.is_some() {
             Some("--lock-file")
         } else {
             None
         };
         let mut stems = BTreeSet::new();
         let twice = arguments
+            .batch
             .recipes
             .iter()
             .find(|path| !stems.insert(path.file_stem()));
@@ -94,7 +94,7 @@ fn refuse_ambiguity(arguments: &Build) -> Result<()> {
         }
         if let Some(flag) = shared {
             bail!(RecipeError::Whole {
-                path: arguments.recipes[1].clone(),
+                path: arguments.batch.recipes[1].clone(),
                 message: format!("{flag} is for one recipe; build recipes one at a time with it"),
             });
         }
@@ -190,7 +190,7 @@ fn platforms(recipe: &Recipe, wanted: &[Platform]) -> Result<Vec<Platform>> {
 }
 
 fn repository(arguments: &Build, session: &Session, recipe: &Recipe) -> Result<Option<Repository>> {
-    let repository = place(arguments.repository.as_ref(), session, recipe)?;
+    let repository = place(arguments.batch.repository.as_ref(), session, recipe)?;
     if arguments.push && repository.is_none() {
         bail!(nowhere(recipe));
     }
@@ -235,10 +235,10 @@ fn names(
     repository: Option<&Repository>,
 ) -> Result<Names> {
     let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
-    let templates = if arguments.tag.is_empty() {
+    let templates = if arguments.batch.tag.is_empty() {
         &recipe.tags
     } else {
-        &arguments.tag
+        &arguments.batch.tag
     };
     let tags: Vec<String> = templates
         .iter()
@@ -283,7 +283,7 @@ fn deliver(
         output.say(&format!("loaded {} into {engine}", loaded.join(", ")));
     }
     if let (true, Some(repository)) = (arguments.push, repository) {
-        let pushed = publish::push(built, names, repository, &arguments.registry, session)?;
+        let pushed = publish::push(built, names, repository, &arguments.batch.registry, session)?;
         output.say(&pushed);
     }
     output.say(&format!("{} {}", recipe.name, top.digest));

@@ -9,7 +9,7 @@ use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
 use crate::oci::OciError;
 use crate::registry::{ReferenceError, RegistryError};
-use crate::release::{ReleaseError, VerifyError};
+use crate::release::{GivenError, ImageError, ReleaseError, VerifyError};
 use crate::resolve::ResolveError;
 use crate::smoke::SmokeError;
 use crate::smoke::engine::EngineError;
@@ -31,7 +31,7 @@ pub const NETWORK: u8 = 5;
 /// The lock file is missing, stale, or no longer what the archive says.
 pub const LOCK: u8 = 6;
 
-/// A smoke check did not hold, nothing was proven, or an audit has open findings.
+/// A smoke check or a gate did not hold, nothing was proven, or an audit has open findings.
 pub const CHECKS: u8 = 7;
 /// Ended by SIGINT or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
@@ -46,7 +46,7 @@ Exit codes:
   4  a signature, digest or date cannot be trusted
   5  the network, a mirror or a registry failed
   6  the lock file is missing, stale, or no longer what the archive says
-  7  a smoke check did not hold, nothing was proven, or an audit has open findings
+  7  a smoke check or a gate did not hold, nothing was proven, or an audit has open findings
   130  interrupted";
 
 /// The lock is not usable as it is; says what to do.
@@ -107,7 +107,7 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = error.downcast_ref::<VerifyError>() {
         return match error {
             VerifyError::Registry(error) => Some(registry(error)),
-            VerifyError::Absent(_) => Some(INPUT),
+            VerifyError::Image(error) => Some(image(error)),
             _ => Some(TRUST),
         };
     }
@@ -120,14 +120,14 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     {
         return Some(INPUT);
     }
-    if let Some(ReleaseError::Immutable(_)) = error.downcast_ref() {
-        return Some(INPUT);
+    if let Some(error) = error.downcast_ref::<ReleaseError>() {
+        return release(error);
     }
-    if let Some(ReleaseError::Foreign { .. }) = error.downcast_ref() {
-        return Some(NETWORK);
+    if let Some(error) = error.downcast_ref::<ImageError>() {
+        return Some(image(error));
     }
-    if let Some(ReleaseError::Registry(error)) = error.downcast_ref() {
-        return Some(registry(error));
+    if let Some(error) = error.downcast_ref::<GivenError>() {
+        return Some(given(error));
     }
     if error.is::<ReferenceError>() {
         return Some(INPUT);
@@ -186,6 +186,33 @@ fn resolve(error: &ResolveError) -> Option<u8> {
         ResolveError::Gone { .. } | ResolveError::Vanished { .. } => Some(NETWORK),
         ResolveError::Repository { .. } => Some(LOCK),
         ResolveError::Census { .. } => Some(TRUST),
+    }
+}
+
+fn release(error: &ReleaseError) -> Option<u8> {
+    match error {
+        ReleaseError::Registry(error) => Some(registry(error)),
+        ReleaseError::Image(error) => Some(image(error)),
+        ReleaseError::Given(error) => Some(given(error)),
+        ReleaseError::Immutable(_) => Some(INPUT),
+        ReleaseError::Foreign { .. } => Some(NETWORK),
+        ReleaseError::Gate(_) => Some(CHECKS),
+        ReleaseError::Sign(_) | ReleaseError::Crowded(_) => None,
+    }
+}
+
+fn image(error: &ImageError) -> u8 {
+    match error {
+        ImageError::Registry(error) => registry(error),
+        ImageError::Absent(_) | ImageError::Kind(_) | ImageError::Many(_) => INPUT,
+        ImageError::Part { .. } => NETWORK,
+    }
+}
+
+fn given(error: &GivenError) -> u8 {
+    match error {
+        GivenError::Failed { .. } => CHECKS,
+        _ => INPUT,
     }
 }
 

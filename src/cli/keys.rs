@@ -92,11 +92,16 @@ pub(super) fn signer(name: &str, public: Option<&Path>) -> Result<Box<dyn Signer
     })?))
 }
 
-/// A public key out of a file; that of a private key serves as well.
+/// A public key out of a file.
 pub(super) fn verifier(path: &Path) -> Result<PublicKey> {
     let name = path.display().to_string();
     let text = text(&name)?;
     PublicKey::read(&text).map_err(|source| KeyTrouble { name, source }.into())
+}
+
+/// Public keys out of files.
+pub(super) fn verifiers(paths: &[PathBuf]) -> Result<Vec<PublicKey>> {
+    paths.iter().map(|path| verifier(path)).collect()
 }
 
 fn text(name: &str) -> Result<String> {

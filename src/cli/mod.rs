@@ -16,10 +16,12 @@ mod keys;
 mod lock;
 mod output;
 mod progress;
+mod promote;
 mod publish;
 mod release;
 mod schema;
 mod settings;
+mod sign;
 mod smoke;
 mod target;
 mod update;
@@ -56,6 +58,8 @@ pub fn run() -> ExitCode {
         Verb::Smoke(smoke) => smoke::run(smoke, &arguments.common, &output),
         Verb::Release(release) => release::run(release, &arguments.common, &output),
         Verb::Verify(verify) => verify::run(verify, &arguments.common, &output),
+        Verb::Sign(sign) => sign::run(sign, &arguments.common, &output),
+        Verb::Promote(promote) => promote::run(promote, &arguments.common, &output),
         Verb::Audit(audit) => audit::run(audit, &arguments.common, &output),
         Verb::Inspect(inspect) => inspect::run(inspect, &arguments.common, &output),
         Verb::Diff(diff) => diff::run(diff, &arguments.common, &output),

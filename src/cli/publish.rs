@@ -1,22 +1,27 @@
-//! Pushing what was built.
+//! What verbs that speak to registries have in common.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use indicatif::HumanBytes;
+use serde_json::{Value, json};
 
 use crate::build::Built;
+use crate::digest::Digest;
 use crate::oci::Names;
 use crate::process::{Command, Input, ProcessError};
 use crate::registry::{
     BlobFile, Credentials, Document, HelperOutput, HelperRunner, PlainHttp, Push, Registry,
-    RegistryOptions, Repository, Root,
+    RegistryOptions, Repository, Root, Tag,
 };
+use crate::release::{Attachments, TagPlan, Tags};
 
 use super::args::{RegistryAccess, RegistryFlags};
-use super::context::Session;
+use super::context::{Session, replace};
+use super::output::Output;
 use super::settings::credential_sources;
 
 /// A credential helper may ask a key store that asks the user.
@@ -67,6 +72,15 @@ pub(super) fn push(
 
 /// A client for registries, as flags and configuration have it.
 pub(super) fn registry(flags: &RegistryAccess, session: &Session) -> Result<Registry> {
+    registry_of(flags, session, None)
+}
+
+/// The same; the password of the flags is for the registry `only`, if there is one.
+pub(super) fn registry_of(
+    flags: &RegistryAccess,
+    session: &Session,
+    only: Option<&str>,
+) -> Result<Registry> {
     let plain: Vec<String> = flags
         .plain_http
         .iter()
@@ -87,7 +101,7 @@ pub(super) fn registry(flags: &RegistryAccess, session: &Session) -> Result<Regi
             .collect(),
         ..RegistryOptions::default()
     };
-    let credentials = Credentials::new(credential_sources(flags)?, Arc::new(Helpers));
+    let credentials = Credentials::new(credential_sources(flags, only)?, Arc::new(Helpers));
     let reporter = Arc::clone(&session.reporter);
     Ok(Registry::new(options, credentials, reporter)?)
 }
@@ -147,4 +161,43 @@ pub(super) fn plan(
         mount_from: flags.mount_from.clone(),
         origin: None,
     })
+}
+
+/// What became of the tags of an image, in a line.
+pub(super) fn moved(repository: &Repository, digest: Digest, tags: &Tags, moved: &[Tag]) -> String {
+    let names: Vec<&str> = moved.iter().map(Tag::as_str).collect();
+    let what = match (tags.all().next().is_none(), names.is_empty()) {
+        (true, _) => "sent by digest, and no tag moves".to_owned(),
+        (false, true) => "every tag was there".to_owned(),
+        (false, false) => format!("moved {}", names.join(", ")),
+    };
+    format!("{repository}@{digest}: {what}")
+}
+
+/// Each tag in JSON: where it led, and whether it moved.
+pub(super) fn tags(plan: &TagPlan, moved: Option<&[Tag]>) -> Value {
+    let tags = plan.moves.iter().map(|one| {
+        json!({
+            "tag": one.tag.as_str(),
+            "from": one.from,
+            "immutable": one.fixed,
+            "moved": moved.is_some_and(|moved| moved.contains(&one.tag)),
+        })
+    });
+    Value::Array(tags.collect())
+}
+
+/// What became of what is attached, in JSON.
+pub(super) fn attachments(of: &Attachments) -> Value {
+    json!({ "sent": of.sent, "present": of.present, "bytes": of.bytes })
+}
+
+/// Writes what a run did to its file, if it has one, and prints it where JSON is wanted.
+pub(super) fn conclude(file: Option<&Path>, metadata: &Value, output: &Output) -> Result<()> {
+    if let Some(path) = file {
+        replace(path, format!("{metadata:#}\n").as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    output.object(metadata);
+    Ok(())
 }

@@ -1,23 +1,24 @@
 //! `dindimg release`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use crate::attest::{BUILDER, Signer, predicate};
+use crate::attest::{BUILDER, Signer};
 use crate::build::{TagData, render_tag};
+use crate::digest::Digest;
 use crate::lock::Lock;
-use crate::oci::Names;
+use crate::oci::{Document, Names};
 use crate::recipe::{self, Recipe, RecipeError};
-use crate::registry::{Repository, Tag};
-use crate::release::{Publisher, Release, Sent, TagPlan, Tags};
+use crate::registry::{Reference, Repository, Selector, Tag};
+use crate::release::{Published, Publisher, Release, Sent, TagPlan, Tags};
 
 use super::args::{Common, Release as Arguments};
-use super::context::{Session, compression, current_lock, replace};
+use super::context::{Session, compression, current_lock};
 use super::output::Output;
-use super::{build, keys, publish};
+use super::{build, keys, publish, sign};
 
 /// An image that is built, and what is to be published of it.
 struct Ready {
@@ -32,8 +33,10 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
     // What is published is made of the packages themselves.
     let session = Session::open(common, true, output.reporter())?;
     let signer = signer(arguments)?;
+    let trusted = keys::verifiers(&arguments.gates.trusted_key)?;
     let ready = ready(arguments, &session)?;
-    let registry = publish::registry(&arguments.registry.access, &session)?;
+    let file = arguments.batch.metadata_file.as_deref();
+    let registry = publish::registry(&arguments.batch.registry.access, &session)?;
     let publisher = Publisher {
         registry: &registry,
         signer: signer.as_deref(),
@@ -45,7 +48,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
         .collect::<Result<Vec<_>>>()?;
     let mut plans = Vec::new();
     for release in &releases {
-        let plan = publisher.plan(release)?;
+        let push = &release.push;
+        let plan = publisher.plan(&push.repository, &release.tags, push.root.digest)?;
         for line in plan.lines() {
             output.say(&line);
         }
@@ -65,8 +69,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
             ));
             results.push(result(release, plan, None, lacking));
         }
-        output.object(&json!({ "images": results, "published": false }));
-        return Ok(());
+        let metadata = json!({ "images": results, "published": false });
+        return publish::conclude(file, &metadata, output);
     }
     let mut sent = Vec::new();
     for release in &releases {
@@ -74,30 +78,53 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &Output) -> Re
         output.say(&line(release, &one, signer.is_some()));
         sent.push(one);
     }
+    // What is proven of an image is attached to it, so it is asked for when the image is there.
+    if !arguments.gates.require.is_empty() {
+        for release in &releases {
+            let image = Published::read(&registry, &sent_as(release))?;
+            for remark in publisher.pass_gates(&image, &arguments.gates.require, &trusted)? {
+                output.say(&remark);
+            }
+        }
+    }
     // Every image is there with all that is said of it: now those who ask for a tag may have it.
     let mut results = Vec::new();
     for ((release, plan), sent) in releases.iter().zip(&plans).zip(&sent) {
-        let moved = publisher.move_tags(release, arguments.move_immutable)?;
-        let names: Vec<&str> = moved.iter().map(Tag::as_str).collect();
-        output.say(&format!(
-            "{}@{}: {}",
-            release.push.repository,
-            release.push.root.digest,
-            match names.is_empty() {
-                true => "every tag was there".to_owned(),
-                false => format!("moved {}", names.join(", ")),
-            }
+        let (repository, root) = (&release.push.repository, &release.push.root);
+        let document = document(release);
+        let moved = publisher.move_tags(
+            repository,
+            &release.tags,
+            &document,
+            arguments.move_immutable,
+        )?;
+        output.say(&publish::moved(
+            repository,
+            root.digest,
+            &release.tags,
+            &moved,
         ));
-        let bytes = sent.pushed.blobs.uploaded_bytes + sent.attached_bytes;
+        let bytes = sent.pushed.blobs.uploaded_bytes + sent.attachments.bytes;
         results.push(result(release, plan, Some(&moved), bytes));
     }
     let metadata = json!({ "images": results, "published": true });
-    if let Some(path) = &arguments.metadata_file {
-        replace(path, format!("{metadata:#}\n").as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    publish::conclude(file, &metadata, output)
+}
+
+/// The image by digest, where it was sent to.
+fn sent_as(release: &Release<'_>) -> Reference {
+    Reference {
+        repository: release.push.repository.clone(),
+        selector: Selector::Digest(release.push.root.digest),
     }
-    output.object(&metadata);
-    Ok(())
+}
+
+/// What the tags of an image lead to.
+fn document(release: &Release<'_>) -> Document {
+    let root = &release.push.root;
+    let bytes = release.push.documents.get(&root.digest);
+    let bytes = bytes.map(|one| one.bytes.clone()).unwrap_or_default();
+    Document::of(&root.media_type, bytes)
 }
 
 fn signer(arguments: &Arguments) -> Result<Option<Box<dyn Signer>>> {
@@ -110,23 +137,26 @@ fn signer(arguments: &Arguments) -> Result<Option<Box<dyn Signer>>> {
 fn ready(arguments: &Arguments, session: &Session) -> Result<Vec<Ready>> {
     let mut ready = Vec::new();
     let mut taken = BTreeSet::new();
-    for path in &arguments.recipes {
+    for path in &arguments.batch.recipes {
         let recipes = recipe::load(path)?;
-        let chosen = recipes.select(&arguments.variant)?;
-        let lock = current_lock(session, &recipes, &arguments.make)?;
+        let chosen = recipes.select(&arguments.batch.variant)?;
+        let lock = current_lock(session, &recipes, &arguments.batch.make)?;
         for recipe in chosen {
-            let repository = build::place(arguments.repository.as_ref(), session, recipe)?;
+            let repository = build::place(arguments.batch.repository.as_ref(), session, recipe)?;
             let Some(repository) = repository else {
                 bail!(build::nowhere(recipe));
             };
-            let tags = tags(arguments, recipe, &lock)?;
+            let tags = match arguments.no_tags {
+                true => Tags::default(),
+                false => tags(recipe, &lock, &arguments.batch.tag)?,
+            };
             let names = Names {
                 repository: Some(repository.to_string()),
                 tags: tags.all().map(ToString::to_string).collect(),
             };
             build::refuse_overwriting(recipe, &names, &mut taken)?;
-            let access = &arguments.registry.access;
-            let built = build::make(session, recipe, &lock, &arguments.make, access)?;
+            let access = &arguments.batch.registry.access;
+            let built = build::make(session, recipe, &lock, &arguments.batch.make, access)?;
             ready.push(Ready {
                 recipe: recipe.clone(),
                 lock: lock.clone(),
@@ -139,7 +169,8 @@ fn ready(arguments: &Arguments, session: &Session) -> Result<Vec<Ready>> {
     Ok(ready)
 }
 
-fn tags(arguments: &Arguments, recipe: &Recipe, lock: &Lock) -> Result<Tags> {
+/// The tags of a recipe, or in their place those that are named; templates all of them.
+pub(super) fn tags(recipe: &Recipe, lock: &Lock, named: &[String]) -> Result<Tags> {
     let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
     let dated = data.clone().dated(lock.epoch);
     let render = |templates: &[String], data: &TagData| -> Result<Vec<Tag>> {
@@ -149,14 +180,14 @@ fn tags(arguments: &Arguments, recipe: &Recipe, lock: &Lock) -> Result<Tags> {
         });
         tags.collect()
     };
-    let moving = match arguments.tag.is_empty() {
-        true => &recipe.tags,
-        false => &arguments.tag,
+    let moving = match named.is_empty() {
+        true => recipe.tags.as_slice(),
+        false => named,
     };
     let tags = Tags {
         moving: render(moving, &data)?,
         // A release under another tag is not the one that those are for.
-        fixed: match arguments.tag.is_empty() {
+        fixed: match named.is_empty() {
             true => render(&recipe.immutable_tags, &dated)?,
             false => Vec::new(),
         },
@@ -164,7 +195,7 @@ fn tags(arguments: &Arguments, recipe: &Recipe, lock: &Lock) -> Result<Tags> {
     if tags.all().next().is_none() {
         bail!(RecipeError::Whole {
             path: recipe.path.clone(),
-            message: "there is no tag to publish; name one with --tag, or `tags` in [image]"
+            message: "there is no tag to publish; name one with --tag or `tags` in [image], or release with --no-tags"
                 .to_owned(),
         });
     }
@@ -180,43 +211,23 @@ fn release<'a>(
         repository: Some(ready.repository.to_string()),
         tags: Vec::new(),
     };
-    let push = publish::plan(&ready.built, &names, &ready.repository, &arguments.registry)?;
-    let tests = arguments.test_results.as_deref().map(|path| {
-        let text = std::fs::read(path)
-            .with_context(|| format!("cannot read test results {}", path.display()))?;
-        let statement = crate::attest::Said::read(&text);
-        let statement =
-            statement.with_context(|| format!("{} is no in-toto statement", path.display()))?;
-        if statement.kind != predicate::TEST {
-            bail!(
-                "{} is no test results but {}; `dindimg smoke --report NAME.intoto.json` writes them",
-                path.display(),
-                statement.kind
-            );
-        }
-        let result = statement.predicate["result"].as_str().unwrap_or("nothing");
-        if !["PASSED", "WARNED"].contains(&result) {
-            bail!(
-                "the test results in {} are {result}: nothing is published",
-                path.display()
-            );
-        }
-        if !statement.subjects.contains(&push.root.digest) {
-            bail!(
-                "{} is of another image, not of {}; prove this one with `dindimg smoke`",
-                path.display(),
-                push.root.digest
-            );
-        }
-        Ok((statement.subjects, statement.predicate))
-    });
+    let push = publish::plan(
+        &ready.built,
+        &names,
+        &ready.repository,
+        &arguments.batch.registry,
+    )?;
+    let tests = arguments
+        .test_results
+        .as_deref()
+        .map(|path| -> Result<_> { Ok(sign::read(path)?.tests_of(push.root.digest)?) });
     Ok(Release {
         recipe: &ready.recipe,
         lock: &ready.lock,
         built: &ready.built,
         tests: tests.transpose()?,
         push,
-        compression: compression(&ready.recipe, arguments.make.compression)?.to_string(),
+        compression: compression(&ready.recipe, arguments.batch.make.compression)?.to_string(),
         created: session
             .settings
             .source_date_epoch
@@ -227,7 +238,7 @@ fn release<'a>(
 }
 
 fn line(release: &Release<'_>, sent: &Sent, signed: bool) -> String {
-    let blobs = &sent.pushed.blobs;
+    let (blobs, attached) = (&sent.pushed.blobs, &sent.attachments);
     format!(
         "{}: {} layers and configurations sent, {} ({} were there, {} mounted); {} of {} attachments sent, {}{}",
         release.recipe.name,
@@ -235,28 +246,28 @@ fn line(release: &Release<'_>, sent: &Sent, signed: bool) -> String {
         HumanBytes(blobs.uploaded_bytes),
         blobs.present,
         blobs.mounted,
-        sent.attached.0,
-        sent.attached.0 + sent.attached.1,
-        HumanBytes(sent.attached_bytes),
+        attached.sent,
+        attached.sent + attached.present,
+        HumanBytes(attached.bytes),
         if signed { "" } else { ", nothing is signed" },
     )
 }
 
 fn result(release: &Release<'_>, plan: &TagPlan, moved: Option<&[Tag]>, bytes: u64) -> Value {
-    let tags = plan.moves.iter().map(|one| {
-        json!({
-            "tag": one.tag.as_str(),
-            "from": one.from,
-            "immutable": one.fixed,
-            "moved": moved.is_some_and(|moved| moved.contains(&one.tag)),
-        })
-    });
+    let platforms: BTreeMap<String, Digest> = release
+        .built
+        .set
+        .images()
+        .iter()
+        .map(|image| (image.platform.to_string(), image.manifest.descriptor.digest))
+        .collect();
     json!({
         "recipe": release.recipe.path,
         "variant": release.recipe.variant.as_str(),
         "repository": release.push.repository.to_string(),
         "digest": release.push.root.digest,
-        "tags": tags.collect::<Vec<_>>(),
+        "platforms": platforms,
+        "tags": publish::tags(plan, moved),
         "bytes": bytes,
     })
 }

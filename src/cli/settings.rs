@@ -184,6 +184,7 @@ fn source_date_epoch() -> Result<Option<Epoch>, SettingsError> {
 /// Where credentials for registries may be.
 pub(super) fn credential_sources(
     flags: &RegistryAccess,
+    explicit_for: Option<&str>,
 ) -> Result<CredentialSources, SettingsError> {
     const PASSWORD: &str = "DINDIMG_REGISTRY_PASSWORD";
     let explicit = match flags.registry_username.clone() {
@@ -199,7 +200,7 @@ pub(super) fn credential_sources(
     let path = |name| variable(name).map(PathBuf::from);
     Ok(CredentialSources {
         explicit,
-        explicit_for: None,
+        explicit_for: explicit_for.map(str::to_owned),
         registry_auth_file: path("REGISTRY_AUTH_FILE"),
         docker_config_dir: path("DOCKER_CONFIG"),
         xdg_runtime_dir: path("XDG_RUNTIME_DIR"),

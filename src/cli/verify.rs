@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{BufReader, Seek as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use crate::build::Built;
-use crate::oci::{Index, Manifest};
+use crate::oci::Manifest;
 use crate::recipe::{self, RecipeError};
-use crate::registry::{Reference, Registry, Selector};
+use crate::registry::{Reference, Registry};
 use crate::release::{Verified, first_difference, verify};
 
 use super::args::{Common, Verify};
@@ -28,7 +28,9 @@ pub(super) fn run(arguments: &Verify, common: &Common, output: &Output) -> Resul
     let session = Session::open(common, true, output.reporter())?;
     let key = keys::verifier(&arguments.key)?;
     let registry = publish::registry(&arguments.access, &session)?;
-    let verified = verify(&registry, &arguments.image, &key)?;
+    let reporter = session.reporter.as_ref();
+    let verified = verify(&registry, &arguments.image, &key, reporter)?;
+    let digest = verified.image.top.digest;
     for (subject, said) in &verified.said {
         let said = match said.is_empty() {
             true => String::new(),
@@ -40,10 +42,10 @@ pub(super) fn run(arguments: &Verify, common: &Common, output: &Output) -> Resul
         rebuild(arguments, path, &session, &registry, &verified)?;
         output.say(&format!("identical: {} built again", path.display()));
     }
-    output.say(&format!("{} {}", arguments.image, verified.digest));
+    output.say(&format!("{} {digest}", arguments.image));
     output.object(&json!({
         "image": arguments.image.to_string(),
-        "digest": verified.digest,
+        "digest": digest,
         "verified": verified.said.iter().map(|(subject, said)| json!({
             "subject": subject, "signed": true, "statements": said,
         })).collect::<Vec<_>>(),
@@ -68,7 +70,7 @@ fn rebuild(
     let mut last = None;
     for recipe in chosen {
         let built = build::make(session, recipe, &lock, &arguments.make, &arguments.access)?;
-        if built.set.top().digest == verified.digest {
+        if built.set.top().digest == verified.image.top.digest {
             return Ok(());
         }
         last.get_or_insert(built);
@@ -94,7 +96,6 @@ fn difference(
     image: &Reference,
     verified: &Verified,
 ) -> Result<String> {
-    let index: Option<Index> = serde_json::from_slice(&verified.document.bytes).ok();
     for ours in built.set.images() {
         let descriptor = &ours.manifest.descriptor;
         let same_platform = |one: &&crate::oci::Descriptor| {
@@ -102,24 +103,18 @@ fn difference(
                 format!("{}/{}", platform.os, platform.architecture) == ours.platform.to_string()
             })
         };
-        let theirs = match &index {
-            Some(index) => match index.manifests.iter().find(same_platform) {
+        let theirs = match verified.image.is_index() {
+            true => match verified.image.manifests.iter().find(same_platform) {
                 Some(one) => one.digest,
                 None => return Ok(format!("it is not there for {}", ours.platform)),
             },
-            None => verified.digest,
+            false => verified.image.top.digest,
         };
         if theirs == descriptor.digest {
             continue;
         }
-        let reference = Reference {
-            repository: image.repository.clone(),
-            selector: Selector::Digest(theirs),
-        };
-        let found = registry.fetch_manifest(&reference)?;
-        let found = found.ok_or_else(|| anyhow!("{reference} is gone"))?;
-        let theirs: Manifest = serde_json::from_slice(&found.bytes)
-            .with_context(|| format!("{reference} is no manifest"))?;
+        let theirs: Manifest = serde_json::from_slice(verified.image.bytes(&theirs))
+            .with_context(|| format!("{theirs} of {image} is no manifest"))?;
         for (position, layer) in ours.layers.iter().enumerate() {
             let Some(other) = theirs.layers.get(position) else {
                 return Ok(format!("{}: it has fewer layers", ours.platform));

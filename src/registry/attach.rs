@@ -109,7 +109,11 @@ impl Connection {
     /// Has `entry` in the list of what refers to `subject`. A registry with such lists makes the
     /// entry itself; for others the client keeps an index, whose tag two may write at once: it is
     /// read again. False if nothing had to be written.
-    pub(super) async fn list(&self, subject: &Digest, entry: &Descriptor) -> Result<bool, RegistryError> {
+    pub(super) async fn list(
+        &self,
+        subject: &Digest,
+        entry: &Descriptor,
+    ) -> Result<bool, RegistryError> {
         if self.listed(subject).await?.is_some() {
             return Ok(false);
         }

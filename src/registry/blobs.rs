@@ -48,9 +48,12 @@ impl Connection {
             let inlet = inlet(blob).await?;
             let upload = Upload::new(meter.clone());
             let (reference, digest) = (self.repository.oci(), blob.digest.to_string());
-            let transfer =
-                pass.oci
-                    .push_blob_stream(&reference, upload.body(blob, inlet), &digest, Some(blob.size));
+            let transfer = pass.oci.push_blob_stream(
+                &reference,
+                upload.body(blob, inlet),
+                &digest,
+                Some(blob.size),
+            );
             let outcome = upload
                 .watch(self.stall_timeout, async { Ok(transfer.await) })
                 .await?;

@@ -240,7 +240,9 @@ impl Reading {
 
 /// Whether a stream ended in bytes that are not those of its digest.
 fn is_other_content(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|cause| cause.is::<DigestError>())
+    error
+        .get_ref()
+        .is_some_and(|cause| cause.is::<DigestError>())
 }
 
 /// At most [`PIECE`] bytes from `start` on; nothing at the end.

@@ -25,7 +25,9 @@ pub enum RegistryError {
         reason: String,
     },
     /// A repository that is copied from lacks a part of the image.
-    #[error("{repository} has no {digest}, which the image refers to; publish the image there again")]
+    #[error(
+        "{repository} has no {digest}, which the image refers to; publish the image there again"
+    )]
     Lacking {
         /// The repository.
         repository: String,

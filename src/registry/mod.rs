@@ -156,9 +156,7 @@ impl Registry {
                 .filter(|source| **source != push.repository)
                 .cloned()
                 .collect();
-            let connection = self
-                .kept(&push.repository, Access::Push, &sources)
-                .await?;
+            let connection = self.kept(&push.repository, Access::Push, &sources).await?;
             push::run(
                 &connection,
                 &plan,

@@ -24,12 +24,28 @@ pub struct Dossier {
 }
 
 /// A statement about an image.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     /// Its predicate type.
-    pub kind: &'static str,
+    pub kind: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Statement {
+    fn of(subjects: &[(String, Digest)], kind: &str, predicate: &Value) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            bytes: statement(subjects, kind, predicate),
+        }
+    }
+
+    /// That whoever signs it stands for `digest`.
+    pub(super) fn signature(repository: &str, digest: Digest) -> Self {
+        let named = [(repository.to_owned(), digest)];
+        let empty = Value::Object(serde_json::Map::new());
+        Self::of(&named, predicate::SIGNATURE, &empty)
+    }
 }
 
 /// Of the index and then of each platform's manifest; of the one manifest where there is no index.
@@ -62,10 +78,7 @@ pub(super) fn of(release: &Release<'_>) -> Vec<Dossier> {
         let subject = image.manifest.descriptor.clone();
         let named = [(repository.clone(), subject.digest)];
         let (spdx, cyclonedx) = (spdx(&bill), cyclonedx(&bill));
-        let say = |kind, bytes: &[u8]| Statement {
-            kind,
-            bytes: statement(&named, kind, &json(bytes)),
-        };
+        let say = |kind: &str, bytes: &[u8]| Statement::of(&named, kind, &json(bytes));
         let statements = vec![
             say(predicate::SPDX, &spdx),
             say(predicate::CYCLONEDX, &cyclonedx),
@@ -90,16 +103,15 @@ pub(super) fn of(release: &Release<'_>) -> Vec<Dossier> {
         .into_iter()
         .map(|digest| (repository.clone(), digest))
         .collect();
-    let made = Statement {
-        kind: predicate::PROVENANCE,
-        bytes: statement(&all, predicate::PROVENANCE, &made),
-    };
-    let tests = release.tests.as_ref().map(|(proven, tests)| {
+    let made = Statement::of(&all, predicate::PROVENANCE, &made);
+    let tests = release.tests.as_ref().map(|tests| {
+        let proven = &tests.subjects;
         let of = all.iter().filter(|(_, digest)| proven.contains(digest));
         let of: Vec<(String, Digest)> = of.cloned().collect();
-        let bytes = statement(&of, predicate::TEST, tests);
-        let kind = predicate::TEST;
-        (proven, Statement { kind, bytes })
+        (
+            proven,
+            Statement::of(&of, predicate::TEST, &tests.predicate),
+        )
     });
     let whole = platforms.iter().any(|one| one.subject.digest == top.digest);
     if !whole {
@@ -122,12 +134,8 @@ pub(super) fn of(release: &Release<'_>) -> Vec<Dossier> {
         {
             dossier.statements.push(tests.clone());
         }
-        let named = [(repository.clone(), dossier.subject.digest)];
-        let empty = Value::Object(serde_json::Map::new());
-        dossier.statements.push(Statement {
-            kind: predicate::SIGNATURE,
-            bytes: statement(&named, predicate::SIGNATURE, &empty),
-        });
+        let own = Statement::signature(&repository, dossier.subject.digest);
+        dossier.statements.push(own);
     }
     platforms
 }

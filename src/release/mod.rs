@@ -2,36 +2,47 @@
 //! tags last.
 //!
 //! ```text
-//! Built ─► push by digest ─► bills, provenance, tests, signatures ─► tags
+//! Built ─► push by digest ─► bills, provenance, tests, signatures ─► gates ─► tags
+//! Published ─► gates ─► copy by digest ─► all that is attached ─► tags
 //! ```
 //!
 //! Everything that is sent is a function of image, recipe, lock and key, and is asked for before it
 //! is sent: a run that was interrupted is finished by the next one, and one that changes nothing
 //! sends nothing.
 
+mod attach;
 mod compare;
 mod dossier;
+mod gate;
+mod given;
+mod hearing;
+mod promote;
+mod published;
+mod sign;
 mod tags;
 mod verify;
 
 use std::sync::Arc;
 
-use crate::attest::artifact::{self, Artifact, Layer};
-use crate::attest::{Envelope, SignError, Signer, predicate};
+use crate::attest::{Said, SignError, Signer};
 use crate::build::Built;
 use crate::digest::Digest;
 use crate::epoch::Epoch;
 use crate::lock::Lock;
-use crate::oci::{Descriptor, Document, Manifest};
+use crate::oci::Document;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::Recipe;
 use crate::registry::{
-    Attachment, MANIFEST_LIMIT, Push, Pushed, Reference, Registry, RegistryError, Repository,
-    Selector, Tag,
+    Push, Pushed, Reference, Registry, RegistryError, Repository, Selector, Tag,
 };
 
+pub use attach::Attachments;
 pub use compare::first_difference;
 pub use dossier::{Dossier, Statement};
+pub use gate::{Gate, UnknownGate, Unmet};
+pub use given::{Given, GivenError};
+pub use promote::Promoted;
+pub use published::{ImageError, Published, platform_of};
 pub use tags::{Move, Refusal, TagPlan, Tags};
 pub use verify::{Verified, VerifyError, verify};
 
@@ -61,6 +72,18 @@ pub enum ReleaseError {
     /// A tag that may not move would.
     #[error("{0}")]
     Immutable(#[from] Refusal),
+    /// The image cannot be read from its registry.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A statement that is not to be signed.
+    #[error(transparent)]
+    Given(#[from] GivenError),
+    /// Not proven.
+    #[error(transparent)]
+    Gate(#[from] Unmet),
+    /// So much is attached that nobody can have meant it.
+    #[error("{0} has more attachments than are copied; remove what is not its own")]
+    Crowded(Reference),
 }
 
 /// An image to publish.
@@ -79,8 +102,8 @@ pub struct Release<'a> {
     pub created: Epoch,
     /// A URI of who builds.
     pub builder: &'a str,
-    /// What was proven of which manifests: a predicate of test results.
-    pub tests: Option<(Vec<Digest>, serde_json::Value)>,
+    /// What was proven of which manifests: test results.
+    pub tests: Option<Said>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -90,10 +113,8 @@ pub struct Release<'a> {
 pub struct Sent {
     /// The image.
     pub pushed: Pushed,
-    /// Manifests of what is attached that were sent, and those that were there.
-    pub attached: (usize, usize),
-    /// Bytes of what is attached that were sent.
-    pub attached_bytes: u64,
+    /// What is attached to it.
+    pub attachments: Attachments,
 }
 
 /// Publishes images.
@@ -110,254 +131,51 @@ impl Publisher<'_> {
     /// Sends an image and what is said of it. No tag moves.
     pub fn send(&self, release: &Release<'_>) -> Result<Sent, ReleaseError> {
         let pushed = self.registry.push(&release.push)?;
-        let mut sent = Sent {
-            pushed,
-            attached: (0, 0),
-            attached_bytes: 0,
-        };
+        let mut attachments = Attachments::default();
         for dossier in dossier::of(release) {
-            self.attach_all(release, &dossier, &mut sent)?;
+            let repository = &release.push.repository;
+            self.attach_all(repository, &dossier, release.created, &mut attachments)?;
         }
-        Ok(sent)
+        Ok(Sent {
+            pushed,
+            attachments,
+        })
     }
 
-    fn attach_all(
-        &self,
-        release: &Release<'_>,
-        dossier: &Dossier,
-        sent: &mut Sent,
-    ) -> Result<(), ReleaseError> {
-        let repository = &release.push.repository;
-        let subject = &dossier.subject;
-        for (media_type, bytes) in &dossier.documents {
-            let artifact = artifact::referring(
-                subject,
-                media_type,
-                bytes.clone(),
-                Default::default(),
-                release.created,
-            );
-            self.attach(repository, subject, artifact, None, sent)?;
-        }
-        let Some(signer) = self.signer else {
-            return Ok(());
-        };
-        let present = self.tagged(repository, &subject.digest, "att")?;
-        let mut layers = Vec::new();
-        for statement in &dossier.statements {
-            let envelope = match self.signed(
-                repository,
-                &subject.digest,
-                present.as_ref(),
-                statement,
-                signer,
-            )? {
-                Some(envelope) => envelope,
-                None => Envelope::sign(&statement.bytes, signer)?,
-            };
-            let key = signer.public();
-            let bundle = artifact::bundle(subject, &envelope, statement.kind, key, release.created);
-            self.attach(repository, subject, bundle, None, sent)?;
-            // A signature has a manifest and a tag of its own there.
-            if statement.kind != predicate::SIGNATURE {
-                layers.push(artifact::attestation(&envelope, statement.kind));
-            }
-        }
-        // Read again: signing takes its time, and others sign too.
-        let present = self.tagged(repository, &subject.digest, "att")?;
-        self.attach_layers(repository, subject, present.as_ref(), &layers, "att", sent)?;
-        let present = self.tagged(repository, &subject.digest, "sig")?;
-        if !self.stands_for(repository, present.as_ref(), &subject.digest, signer)? {
-            let name = repository.to_string();
-            let layer = artifact::signature(&name, &subject.digest, signer)?;
-            self.attach_layers(repository, subject, present.as_ref(), &[layer], "sig", sent)?;
-        }
-        Ok(())
-    }
-
-    /// The manifest that one of cosign's tags leads to.
-    fn tagged(
+    /// Where the tags of a repository lead now, and what would change if they led to `to`.
+    pub fn plan(
         &self,
         repository: &Repository,
-        digest: &Digest,
-        ending: &str,
-    ) -> Result<Option<Manifest>, ReleaseError> {
-        let tag: Tag = artifact::tag(digest, ending)
-            .parse()
-            .map_err(RegistryError::from)?;
-        let reference = Reference {
-            repository: repository.clone(),
-            selector: Selector::Tag(tag),
-        };
-        let found = self.registry.fetch_manifest(&reference)?;
-        let read = found.map(|found| serde_json::from_slice(&found.bytes));
-        read.transpose()
-            .map_err(|source| ReleaseError::Foreign { reference, source })
-    }
-
-    /// The envelope that this signer has made of the statement before, where another one would not
-    /// be the same.
-    fn signed(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-        present: Option<&Manifest>,
-        statement: &Statement,
-        signer: &dyn Signer,
-    ) -> Result<Option<Envelope>, RegistryError> {
-        if signer.repeats() {
-            return Ok(None);
-        }
-        let layers = present.map_or(&[][..], |manifest| &manifest.layers);
-        let layers = layers.iter().filter(|layer| {
-            let said = layer.annotations.get("predicateType");
-            said.is_some_and(|said| said == statement.kind)
-        });
-        let mut blobs: Vec<Digest> = layers.map(|layer| layer.digest).collect();
-        if statement.kind == predicate::SIGNATURE {
-            blobs = self.bundles(repository, subject, statement.kind)?;
-        }
-        for blob in blobs {
-            let found = self
-                .registry
-                .fetch_blob(repository, &blob, STATEMENT_LIMIT)?;
-            let envelope = found.and_then(|bytes| Envelope::read(&bytes));
-            let same = |one: &Envelope| {
-                one.open(signer.public())
-                    .is_some_and(|opened| opened == statement.bytes)
-            };
-            if let Some(envelope) = envelope.filter(same) {
-                return Ok(Some(envelope));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The bundles of a kind of statement that refer to an image.
-    fn bundles(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-        predicate: &str,
-    ) -> Result<Vec<Digest>, RegistryError> {
-        let wanted = artifact::bundle_annotations(predicate);
-        let mut found = Vec::new();
-        for entry in self.registry.referrers(repository, subject)? {
-            let named = |(key, value)| entry.annotations.get(key) == Some(value);
-            if !wanted.iter().all(named) {
-                continue;
-            }
-            let manifest = self.registry.fetch_manifest(&Reference {
+        tags: &Tags,
+        to: Digest,
+    ) -> Result<TagPlan, RegistryError> {
+        tags.plan(repository, to, |tag| {
+            self.registry.resolve(&Reference {
                 repository: repository.clone(),
-                selector: Selector::Digest(entry.digest),
-            })?;
-            let manifest =
-                manifest.and_then(|found| serde_json::from_slice::<Manifest>(&found.bytes).ok());
-            let layers = manifest.into_iter().flat_map(|manifest| manifest.layers);
-            found.extend(layers.map(|layer| layer.digest));
-        }
-        Ok(found)
-    }
-
-    /// Whether a signature of this signer is there already.
-    fn stands_for(
-        &self,
-        repository: &Repository,
-        present: Option<&Manifest>,
-        digest: &Digest,
-        signer: &dyn Signer,
-    ) -> Result<bool, RegistryError> {
-        let layers = present.map_or(&[][..], |manifest| &manifest.layers);
-        for layer in layers.iter().filter(|layer| layer.size <= MANIFEST_LIMIT) {
-            let payload = self
-                .registry
-                .fetch_blob(repository, &layer.digest, MANIFEST_LIMIT)?;
-            let key = signer.public();
-            if payload.is_some_and(|payload| artifact::stands_for(layer, &payload, digest, key)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn attach_layers(
-        &self,
-        repository: &Repository,
-        subject: &Descriptor,
-        present: Option<&Manifest>,
-        layers: &[Layer],
-        ending: &str,
-        sent: &mut Sent,
-    ) -> Result<(), RegistryError> {
-        match artifact::manifest(present, layers) {
-            None => sent.attached.1 += 1,
-            Some(artifact) => {
-                let tag = artifact::tag(&subject.digest, ending).parse()?;
-                self.attach(repository, subject, artifact, Some(tag), sent)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn attach(
-        &self,
-        repository: &Repository,
-        subject: &Descriptor,
-        artifact: Artifact,
-        tag: Option<Tag>,
-        sent: &mut Sent,
-    ) -> Result<(), RegistryError> {
-        let attachment = Attachment {
-            manifest: artifact.manifest,
-            blobs: artifact.blobs,
-            tag,
-            refers: artifact.entry.map(|entry| (subject.digest, entry)),
-        };
-        let attached = self.registry.attach(repository, &attachment)?;
-        match attached.sent {
-            true => sent.attached.0 += 1,
-            false => sent.attached.1 += 1,
-        }
-        sent.attached_bytes += attached.bytes;
-        Ok(())
-    }
-
-    /// Where the tags of an image lead now, and what would change.
-    pub fn plan(&self, release: &Release<'_>) -> Result<TagPlan, RegistryError> {
-        let repository = &release.push.repository;
-        release
-            .tags
-            .plan(repository, release.push.root.digest, |tag| {
-                self.registry.resolve(&Reference {
-                    repository: repository.clone(),
-                    selector: Selector::Tag(tag.clone()),
-                })
+                selector: Selector::Tag(tag.clone()),
             })
+        })
     }
 
-    /// Moves the tags of an image that was sent, and says which have moved.
+    /// Moves tags to an index or manifest that was sent, and says which have moved.
     ///
     /// What became of a tag that must not move is asked for once more: others publish too.
     pub fn move_tags(
         &self,
-        release: &Release<'_>,
+        repository: &Repository,
+        tags: &Tags,
+        to: &Document,
         move_immutable: bool,
     ) -> Result<Vec<Tag>, ReleaseError> {
+        let digest = to.descriptor.digest;
         if !move_immutable {
-            self.plan(release)?.check()?;
+            self.plan(repository, tags, digest)?.check()?;
         }
-        let root = &release.push.root;
-        let document = release.push.documents.get(&root.digest);
-        let bytes = document.map(|one| one.bytes.clone()).unwrap_or_default();
-        let document = Document::of(&root.media_type, bytes);
-        let repository = &release.push.repository;
         let mut moved = Vec::new();
-        for tag in release.tags.all() {
-            if self.registry.move_tag(repository, tag, &document)? {
-                self.reporter.note(
-                    Stage::Push,
-                    &format!("{repository}:{tag} is now {}", root.digest),
-                );
+        for tag in tags.all() {
+            if self.registry.move_tag(repository, tag, to)? {
+                let message = format!("{repository}:{tag} is now {digest}");
+                self.reporter.note(Stage::Push, &message);
                 moved.push(tag.clone());
             }
         }

@@ -1,16 +1,11 @@
 //! Whether what a registry has is what somebody stands for.
 
-use std::collections::BTreeSet;
+use crate::attest::{PublicKey, Said, predicate};
+use crate::progress::Reporter;
+use crate::registry::{Reference, Registry, RegistryError};
 
-use crate::attest::artifact;
-use crate::attest::{BUNDLE, Envelope, PublicKey, Said, predicate};
-use crate::digest::Digest;
-use crate::oci::{Descriptor, Index, Manifest};
-use crate::registry::{
-    MANIFEST_LIMIT, Manifest as Document, Reference, Registry, RegistryError, Repository, Selector,
-};
-
-use super::STATEMENT_LIMIT;
+use super::hearing::Hearing;
+use super::published::{ImageError, Published, platform_of};
 
 /// Why an image is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -18,15 +13,12 @@ pub enum VerifyError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// Nothing there.
-    #[error("{0}: there is no such image")]
-    Absent(Reference),
-    /// Not an image.
-    #[error("{0} is neither an image nor an index")]
-    Kind(Digest),
+    /// The image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// Nobody stands for it.
     #[error(
-        "{subject} is not signed by this key; `dindimg release --key` signs, and `cosign tree` shows what is there"
+        "{subject} is not signed by this key; `dindimg sign --key` signs, and `cosign tree` shows what is there"
     )]
     Unsigned {
         /// The image, or one of its platforms.
@@ -53,10 +45,8 @@ pub enum VerifyError {
 /// A verified image.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// What the reference leads to.
-    pub digest: Digest,
-    /// Its document.
-    pub document: Document,
+    /// The image that the reference leads to.
+    pub image: Published,
     /// Each manifest and what of it is signed, in words.
     pub said: Vec<(String, Vec<&'static str>)>,
 }
@@ -74,33 +64,24 @@ pub fn verify(
     registry: &Registry,
     reference: &Reference,
     key: &PublicKey,
+    reporter: &dyn Reporter,
 ) -> Result<Verified, VerifyError> {
-    let found = registry.fetch_manifest(reference)?;
-    let document = found.ok_or_else(|| VerifyError::Absent(reference.clone()))?;
-    let index: Index = serde_json::from_slice(&document.bytes).unwrap_or_else(|_| Index {
-        schema_version: 2,
-        media_type: None,
-        artifact_type: None,
-        manifests: Vec::new(),
-        subject: None,
-        annotations: Default::default(),
-    });
-    let manifest = serde_json::from_slice::<Manifest>(&document.bytes).is_ok();
-    if index.manifests.is_empty() && !manifest {
-        return Err(VerifyError::Kind(document.digest));
-    }
-    let repository = &reference.repository;
-    let mut said = Vec::new();
-    let platform = |one: &Descriptor| match &one.platform {
-        Some(platform) => format!("{}/{}", platform.os, platform.architecture),
-        None => one.digest.to_string(),
+    let image = Published::read(registry, reference)?;
+    let hearing = Hearing {
+        registry,
+        repository: &reference.repository,
+        keys: std::slice::from_ref(key),
+        reporter,
     };
-    let whole = reference.to_string();
-    let mut subjects = vec![(whole, document.digest, manifest)];
-    let parts = index.manifests.iter();
-    subjects.extend(parts.map(|one| (platform(one), one.digest, true)));
-    for (position, (name, digest, is_image)) in subjects.iter().enumerate() {
-        let kinds = look(registry, repository, digest, key)?;
+    let mut said = Vec::new();
+    for (position, subject) in image.subjects().into_iter().enumerate() {
+        let name = match position {
+            0 => reference.to_string(),
+            _ => platform_of(subject),
+        };
+        let digest = &subject.digest;
+        let mut kinds: Vec<Said> = hearing.attached(digest)?;
+        kinds.retain(|one| one.subjects.contains(digest));
         let silent = |kind: &'static str| {
             let (_, what) = WORDS.iter().find(|(known, _)| *known == kind)?;
             (!kinds.iter().any(|said| said.kind == kind)).then(|| VerifyError::Silent {
@@ -108,16 +89,15 @@ pub fn verify(
                 what,
             })
         };
-        if !signed(registry, repository, digest, key, &kinds)? {
-            return Err(VerifyError::Unsigned {
-                subject: name.clone(),
-            });
+        let is_signed = kinds.iter().any(|one| one.kind == predicate::SIGNATURE);
+        if !is_signed && !hearing.is_signed(digest)? {
+            return Err(VerifyError::Unsigned { subject: name });
         }
         let mut wanted = Vec::new();
         if position == 0 {
             wanted.push(predicate::PROVENANCE);
         }
-        if *is_image {
+        if position > 0 || !image.is_index() {
             wanted.extend([predicate::SPDX, predicate::CYCLONEDX]);
         }
         if let Some(error) = wanted.into_iter().find_map(silent) {
@@ -125,11 +105,10 @@ pub fn verify(
         }
         let tests = kinds.iter().filter(|said| said.kind == predicate::TEST);
         for one in tests {
-            let result = one.predicate["result"].as_str().unwrap_or("nothing");
-            if !["PASSED", "WARNED"].contains(&result) {
+            if !one.has_passed() {
                 return Err(VerifyError::Failed {
-                    subject: name.clone(),
-                    result: result.to_owned(),
+                    subject: name,
+                    result: one.result().to_owned(),
                 });
             }
         }
@@ -137,95 +116,8 @@ pub fn verify(
             let is_said = kinds.iter().any(|said| said.kind == *kind);
             is_said.then_some(*what)
         });
-        said.push((name.clone(), words.collect()));
+        let words = words.collect();
+        said.push((name, words));
     }
-    Ok(Verified {
-        digest: document.digest,
-        document,
-        said,
-    })
-}
-
-/// What this key has signed about `digest`: by referrers, and by the tag of cosign 2.
-fn look(
-    registry: &Registry,
-    repository: &Repository,
-    digest: &Digest,
-    key: &PublicKey,
-) -> Result<Vec<Said>, VerifyError> {
-    let mut blobs = BTreeSet::new();
-    for entry in registry.referrers(repository, digest)? {
-        let is_bundle = entry
-            .artifact_type
-            .as_deref()
-            .is_none_or(|kind| kind == BUNDLE);
-        // Anybody may attach anything: what is too large is not ours.
-        if !is_bundle || entry.size > MANIFEST_LIMIT {
-            continue;
-        }
-        let selector = Selector::Digest(entry.digest);
-        if let Some(manifest) = manifest(registry, repository, selector)? {
-            let layers = manifest.layers.iter();
-            blobs.extend(
-                layers
-                    .filter(|layer| layer.media_type == BUNDLE && layer.size <= STATEMENT_LIMIT)
-                    .map(|layer| layer.digest),
-            );
-        }
-    }
-    if let Some(manifest) = manifest(registry, repository, tag(digest, "att")?)? {
-        let layers = manifest.layers.iter();
-        let layers = layers.filter(|layer| layer.size <= STATEMENT_LIMIT);
-        blobs.extend(layers.map(|layer| layer.digest));
-    }
-    let mut said = Vec::new();
-    for blob in blobs {
-        let bytes = registry.fetch_blob(repository, &blob, STATEMENT_LIMIT)?;
-        let envelope = bytes.and_then(|bytes| Envelope::read(&bytes));
-        let opened = envelope.and_then(|envelope| envelope.open(key));
-        let statement = opened.and_then(|bytes| Said::read(&bytes));
-        said.extend(statement.filter(|one| one.subjects.contains(digest)));
-    }
-    Ok(said)
-}
-
-/// Whether this key stands for `digest`.
-fn signed(
-    registry: &Registry,
-    repository: &Repository,
-    digest: &Digest,
-    key: &PublicKey,
-    said: &[Said],
-) -> Result<bool, VerifyError> {
-    if said.iter().any(|one| one.kind == predicate::SIGNATURE) {
-        return Ok(true);
-    }
-    let Some(manifest) = manifest(registry, repository, tag(digest, "sig")?)? else {
-        return Ok(false);
-    };
-    let layers = manifest.layers.iter();
-    for layer in layers.filter(|layer| layer.size <= MANIFEST_LIMIT) {
-        let payload = registry.fetch_blob(repository, &layer.digest, MANIFEST_LIMIT)?;
-        if payload.is_some_and(|payload| artifact::stands_for(layer, &payload, digest, key)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn tag(digest: &Digest, ending: &str) -> Result<Selector, RegistryError> {
-    Ok(Selector::Tag(artifact::tag(digest, ending).parse()?))
-}
-
-fn manifest(
-    registry: &Registry,
-    repository: &Repository,
-    selector: Selector,
-) -> Result<Option<Manifest>, RegistryError> {
-    let reference = Reference {
-        repository: repository.clone(),
-        selector,
-    };
-    let found = registry.fetch_manifest(&reference)?;
-    Ok(found.and_then(|found| serde_json::from_slice(&found.bytes).ok()))
+    Ok(Verified { image, said })
 }

@@ -32,6 +32,7 @@ mod peers;
 mod preload;
 mod product;
 mod profiles;
+mod promotion;
 mod push;
 mod push_faults;
 mod readers;

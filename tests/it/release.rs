@@ -13,7 +13,7 @@ use crate::product::{Run, command, kept};
 use crate::tools::unpacked;
 
 /// The suites of a cosign that finds signatures by tags, and of one that finds them by referrers.
-const COSIGN: [(&str, &str); 2] = [("2", "trixie"), ("3", "forky")];
+pub const COSIGN: [(&str, &str); 2] = [("2", "trixie"), ("3", "forky")];
 
 const RECIPE: &str = "schema = 1
 [image]
@@ -36,14 +36,14 @@ include = [\"catatonit\"]
 ";
 
 /// A registry, keys and a recipe.
-struct Site {
-    registry: DockerRegistry,
+pub struct Site {
+    pub registry: DockerRegistry,
     directory: tempfile::TempDir,
-    repository: String,
+    pub repository: String,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let registry = DockerRegistry::start(Setup::default());
         let directory = tempfile::tempdir().expect("temporary directory");
         let repository = format!("{}/ci/image", registry.address());
@@ -73,16 +73,16 @@ impl Site {
         site
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub fn at(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// The recipe with this text in a file.
-    fn write(&self, text: &str) {
+    pub fn write(&self, text: &str) {
         fs::write(self.at("r.toml"), RECIPE.replace("TEXT", text)).expect("recipe written");
     }
 
-    fn command(&self, verb: &str, more: &[&str]) -> Command {
+    pub fn command(&self, verb: &str, more: &[&str]) -> Command {
         let mut command = command(&kept("cache"));
         command
             .arg(verb)
@@ -91,12 +91,12 @@ impl Site {
         command
     }
 
-    fn run(&self, verb: &str, more: &[&str]) -> Run {
+    pub fn run(&self, verb: &str, more: &[&str]) -> Run {
         Run::of(self.command(verb, more).output().expect("the binary runs"))
     }
 
     /// `release --json` with a key.
-    fn release(&self, more: &[&str]) -> Run {
+    pub fn release(&self, more: &[&str]) -> Run {
         let usual = [
             "r.toml",
             "--json",
@@ -107,12 +107,12 @@ impl Site {
         self.run("release", &[&usual[..], more].concat())
     }
 
-    fn image(&self, tag: &str) -> String {
+    pub fn image(&self, tag: &str) -> String {
         format!("{}:{tag}", self.repository)
     }
 
     /// What a tag leads to, as skopeo sees it.
-    fn digest(&self, tag: &str) -> String {
+    pub fn digest(&self, tag: &str) -> String {
         let image = format!("docker://{}", self.image(tag));
         let format = ["--format", "{{.Digest}}", "--override-arch=amd64"];
         let inspected =
@@ -123,12 +123,12 @@ impl Site {
             .to_owned()
     }
 
-    fn verify(&self, tag: &str, key: &str, more: &[&str]) -> Run {
+    pub fn verify(&self, tag: &str, key: &str, more: &[&str]) -> Run {
         let image = self.image(tag);
         self.run("verify", &[&[&image[..], "--key", key], more].concat())
     }
 
-    fn cosign(&self, suite: &str, arguments: &[&str]) -> Output {
+    pub fn cosign(&self, suite: &str, arguments: &[&str]) -> Output {
         let program = unpacked(suite, "cosign").join("usr/bin/cosign");
         Command::new(program)
             .args(arguments)
@@ -149,11 +149,11 @@ fn openssl(words: &[&str], to: &Path) {
     assert!(made.expect("openssl runs").status.success());
 }
 
-fn metadata(run: Run) -> Value {
+pub fn metadata(run: Run) -> Value {
     serde_json::from_str(&run.good().stdout).expect("JSON")
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     let said = [&output.stdout[..], &output.stderr].concat();
     String::from_utf8_lossy(&said).into_owned()
 }
@@ -605,11 +605,11 @@ fn test_results_are_of_this_image_and_good() {
         site.release(&tests)
     };
     let test = "https://in-toto.io/attestation/test-result/v0.1";
-    let error = publish(test, "FAILED", digest).failed(1);
+    let error = publish(test, "FAILED", digest).failed(7);
     assert!(error.contains("are FAILED"), "{error}");
-    let error = publish("https://spdx.dev/Document", "PASSED", digest).failed(1);
+    let error = publish("https://spdx.dev/Document", "PASSED", digest).failed(2);
     assert!(error.contains("is no test results"), "{error}");
-    let error = publish(test, "PASSED", &"0".repeat(64)).failed(1);
+    let error = publish(test, "PASSED", &"0".repeat(64)).failed(2);
     assert!(error.contains("is of another image"), "{error}");
     publish(test, "PASSED", digest).good();
     let said = site.verify("latest", "key.pub", &[]).good().stderr;

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod look;
+mod publishing;
 mod smoke;
 
 use std::path::PathBuf;
@@ -11,11 +12,12 @@ use crate::layer::Compression;
 use crate::oci::Target;
 use crate::platform::Platform;
 use crate::recipe::VariantName;
-use crate::registry::{Reference, Repository};
+use crate::registry::Repository;
 
 use super::exit;
 
 pub(super) use look::{Audit, Diff, Inspect, Tree, Why};
+pub(super) use publishing::{Promote, Release, Sign, Verify};
 pub(super) use smoke::{CleanEngines, KeepWhen, MergeReports, Smoke, SmokeVerb};
 
 const EXAMPLES: &str = "\
@@ -75,11 +77,17 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
     #[command(after_help = smoke::HELP)]
     Smoke(Smoke),
     /// Publish images with bills of materials, provenance and signatures, tags last
-    #[command(after_help = RELEASE_HELP)]
+    #[command(after_help = publishing::RELEASE_HELP)]
     Release(Release),
     /// Check what is said of a published image, and who says it
-    #[command(after_help = VERIFY_HELP)]
+    #[command(after_help = publishing::VERIFY_HELP)]
     Verify(Verify),
+    /// Sign an image in a registry, and what is said of it
+    #[command(after_help = publishing::SIGN_HELP)]
+    Sign(Sign),
+    /// Copy a published image with all that is attached to it, tags last
+    #[command(after_help = publishing::PROMOTE_HELP)]
+    Promote(Promote),
     /// Judge what is in an image by rules: privileges, open doors, secrets, the daemon's settings
     #[command(after_help = look::AUDIT_HELP)]
     Audit(Audit),
@@ -114,25 +122,28 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
     },
 }
 
-const RELEASE_HELP: &str = "\
-Every image of the recipes is built and sent by digest, with an SPDX and a CycloneDX bill of materials for
-each platform and SLSA provenance, attached as OCI referrers. With --key each is a signed attestation too,
-and the image is signed, as cosign verifies it: by tags (cosign 2) and by referrers (cosign 3). When all
-of that is in the registry, the tags move. An interrupted release is finished by running it again.
-Keys are ECDSA over P-256: `cosign generate-key-pair`, or `openssl genpkey -algorithm EC -pkeyopt
-ec_paramgen_curve:P-256`. The password of an encrypted one is in $COSIGN_PASSWORD.";
-
-const VERIFY_HELP: &str = "\
-Fails unless the image and each of its platforms is signed by the key, with signed bills of materials for
-each platform and signed provenance. --rebuild RECIPE builds the image again from its lock and compares.";
-
-/// What is published.
 #[derive(Debug, Args)]
-pub(super) struct Release {
+pub(super) struct Build {
+    #[command(flatten)]
+    pub batch: Batch,
+    /// Write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE
+    #[arg(long, short, value_name = "KIND:PATH")]
+    pub output: Vec<Target>,
+    /// Load the image into a local engine
+    #[arg(long, value_name = "ENGINE", value_parser = engine_stores())]
+    pub load: Vec<String>,
+    /// Push to the repository, tags last
+    #[arg(long)]
+    pub push: bool,
+}
+
+/// The images of a run, how they are made and where they go, for `build` and `release`.
+#[derive(Debug, Args)]
+pub(super) struct Batch {
     /// Recipe files
     #[arg(required = true, value_name = "RECIPE")]
     pub recipes: Vec<PathBuf>,
-    /// Publish only these images of the recipes
+    /// Make only these images of the recipes; default is the recipe itself and each variant
     #[arg(long, value_name = "VARIANT")]
     pub variant: Vec<VariantName>,
     #[command(flatten)]
@@ -143,77 +154,6 @@ pub(super) struct Release {
     /// Tag in place of the recipe's, immutable ones included; can use the same templates
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
-    /// Sign with this private key: a file, env://NAME, or exec:PROGRAM
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
-    /// The public key of exec:PROGRAM
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub public_key: Option<PathBuf>,
-    /// Attach the test results of `dindimg smoke --report NAME.intoto.json`
-    #[arg(long, value_name = "FILE")]
-    pub test_results: Option<PathBuf>,
-    /// Who builds, a URI for the provenance
-    #[arg(long, value_name = "URI", env = "DINDIMG_BUILDER_ID")]
-    pub builder_id: Option<String>,
-    /// Move tags that are immutable
-    #[arg(long)]
-    pub move_immutable: bool,
-    /// Build, and say what would be sent and which tags would move
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Write digests and tags to a JSON file
-    #[arg(long, value_name = "FILE")]
-    pub metadata_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub registry: RegistryFlags,
-}
-
-/// What is checked.
-#[derive(Debug, Args)]
-pub(super) struct Verify {
-    /// The image, by tag or digest
-    #[arg(value_name = "IMAGE")]
-    pub image: Reference,
-    /// The public key that has to have signed
-    #[arg(long, value_name = "FILE", required = true)]
-    pub key: PathBuf,
-    /// Build the image again from this recipe and its lock, and compare
-    #[arg(long, value_name = "RECIPE")]
-    pub rebuild: Option<PathBuf>,
-    /// The image of the recipe to compare with
-    #[arg(long, value_name = "VARIANT", requires = "rebuild")]
-    pub variant: Option<VariantName>,
-    #[command(flatten)]
-    pub make: Make,
-    #[command(flatten)]
-    pub access: RegistryAccess,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Build {
-    /// Recipe files
-    #[arg(required = true, value_name = "RECIPE")]
-    pub recipes: Vec<PathBuf>,
-    /// Build only these images of the recipe; default is the recipe without a variant
-    #[arg(long, value_name = "VARIANT")]
-    pub variant: Vec<VariantName>,
-    #[command(flatten)]
-    pub make: Make,
-    /// Write the image: oci:DIR, oci-archive:FILE or docker-archive:FILE
-    #[arg(long, short, value_name = "KIND:PATH")]
-    pub output: Vec<Target>,
-    /// Load the image into a local engine
-    #[arg(long, value_name = "ENGINE", value_parser = engine_stores())]
-    pub load: Vec<String>,
-    /// Push to the repository, tags last
-    #[arg(long)]
-    pub push: bool,
-    /// Registry and repository, registry.example.com/ci/dind [env: DINDIMG_REPOSITORY]
-    #[arg(long, value_name = "REPOSITORY")]
-    pub repository: Option<Repository>,
-    /// Tag in place of the recipe's; can use the same templates
-    #[arg(long, value_name = "TAG")]
-    pub tag: Vec<String>,
     /// Write digests, tags and platforms to a JSON file
     #[arg(long, value_name = "FILE")]
     pub metadata_file: Option<PathBuf>,
@@ -222,7 +162,7 @@ pub(super) struct Build {
 }
 
 /// How an image is made, for `build` and `smoke`.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct Make {
     /// Build only these platforms of the recipe
     #[arg(long, value_name = "PLATFORM")]
@@ -250,7 +190,7 @@ pub(super) struct Make {
 }
 
 /// Where locks are and how old their sources may be.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct Locking {
     /// Lock file to read and write in place of the one beside the recipe
     #[arg(long, value_name = "FILE")]
