@@ -145,7 +145,7 @@ impl Registry {
     /// Pushes an image and moves its tags to it.
     ///
     /// Tags move last, one after the other, when everything they lead to is in the registry. Fails
-    /// before any request if the parts of `push` do not fit together.
+    /// before anything is sent if the parts of `push` do not fit together.
     pub fn push(&self, push: &Push) -> Result<Pushed, RegistryError> {
         self.runtime.block_on(async {
             let plan = self.plan(push).await?;

@@ -4,6 +4,7 @@
 //! Only statements whose signatures hold are judged here. One good statement opens a gate, and one
 //! bad statement about the same digest keeps it shut: a failure is not outvoted by trying again.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -145,6 +146,7 @@ impl Gate {
 /// With everything that is missing or has failed, of all gates.
 pub fn judge(gates: &[Gate], image: &Candidate, said: &[Said]) -> Result<Vec<String>, Unmet> {
     let (mut remarks, mut lacks) = (Vec::new(), Vec::new());
+    let gates: BTreeSet<&Gate> = gates.iter().collect();
     for gate in gates {
         match gate.judge(image, said) {
             Ok(more) => remarks.extend(more),
@@ -339,7 +341,7 @@ mod tests {
         let mut image = index();
         image.platforms = vec![("linux/amd64".to_owned(), image.whole)];
         for gate in GATE {
-            let error = judge(&[gate], &image, &[])
+            let error = judge(&[gate, gate], &image, &[])
                 .expect_err("refused")
                 .to_string();
             assert_eq!(error.matches("no trusted key").count(), 1, "{error}");

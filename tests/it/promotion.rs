@@ -529,6 +529,29 @@ fn tags_are_those_of_the_lock_that_the_image_is_of_and_immutable_ones_stay() {
 }
 
 #[test]
+fn an_image_gets_a_tag_where_it_is() {
+    let staged = Staged::new();
+    let own = staged.site.repository.clone();
+    let usual = [&staged.source()[..], "--json", "--to", &own];
+    let tag =
+        |from: &[&str], name: &str| metadata(staged.site.run("promote", &[from, &[name]].concat()));
+    let tagged = tag(&usual, "--tag=one");
+    for part in ["sent", "mounted"] {
+        assert_eq!(tagged["blobs"][part], 0, "{tagged}");
+    }
+    assert_eq!(tagged["attachments"]["sent"], 0, "{tagged}");
+    // And by that tag another one.
+    tag(
+        &[&format!("{own}:one"), "--json", "--to", &own],
+        "--tag=two",
+    );
+    assert_eq!(led_to(&format!("{own}:two")), staged.digest);
+    let absent = [&format!("{own}:none")[..], "--to", &own, "--tag=x"];
+    let error = staged.site.run("promote", &absent).failed(2);
+    assert!(error.contains("there is no such image"), "{error}");
+}
+
+#[test]
 fn what_is_too_large_to_be_read_is_told() {
     let staged = Staged::new();
     let verify = || {

@@ -46,6 +46,7 @@ The image is copied by digest with all that is attached to it: bills of material
 signatures, which hold there as well. In one registry layers are mounted, between two they are passed on
 without being kept. When all of it is there, the tags move: those of --tag, or those of --recipe and its lock,
 immutable ones included, which never move. A failure leaves the tags as they are, and the same again finishes it.
+Between two registries --registry-username is for that of --to; credentials of the other come from files.
 
 Examples:
   dindimg promote registry.example.com/staging/docker@sha256:… --to registry.example.com/ci/docker \\

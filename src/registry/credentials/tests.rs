@@ -140,6 +140,25 @@ fn explicit_credentials_come_before_every_file() {
 }
 
 #[test]
+fn explicit_credentials_of_one_registry_are_not_told_to_another() {
+    let sources = CredentialSources {
+        explicit: Some(("me".to_owned(), Secret::new("p"))),
+        explicit_for: Some("r.example".to_owned()),
+        ..CredentialSources::default()
+    };
+    let credentials = Credentials::new(sources, Arc::new(NoHelpers));
+    let lookup = |repository: &str| {
+        let repository = repository.parse().expect("repository");
+        credentials.lookup(&repository).expect("no file is read")
+    };
+    assert!(matches!(
+        lookup("r.example/x").login,
+        Login::Password { .. }
+    ));
+    assert!(matches!(lookup("other.example/x").login, Login::Anonymous));
+}
+
+#[test]
 fn a_named_file_must_exist() {
     let sources = CredentialSources {
         registry_auth_file: Some("/nonexistent/auth.json".into()),
