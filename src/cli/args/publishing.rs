@@ -11,48 +11,51 @@ use crate::release::Gate;
 use super::{Batch, Make, RegistryAccess, RegistryFlags};
 
 pub(super) const RELEASE_HELP: &str = "\
-Every image of the recipes is built and sent by digest, with an SPDX and a CycloneDX bill of materials for
-each platform and SLSA provenance, attached as OCI referrers. With --key each is a signed attestation too,
-and the image is signed, as cosign verifies it: by tags (cosign 2) and by referrers (cosign 3). When all
-of that is in the registry, the tags move. An interrupted release is finished by running it again.
-Keys are ECDSA over P-256: `cosign generate-key-pair`, or `openssl genpkey -algorithm EC -pkeyopt
-ec_paramgen_curve:P-256`. The password of an encrypted one is in $COSIGN_PASSWORD.
+Every image of the recipes is built and sent by digest, with an SPDX and a CycloneDX bill of
+materials for each platform and SLSA provenance, attached as OCI referrers. With --key each is a
+signed attestation too, and the image is signed, as cosign verifies it: by tags (cosign 2) and by
+referrers (cosign 3). When all of that is in the registry, the tags move. An interrupted release
+is finished by running it again. Keys are ECDSA over P-256: `cosign generate-key-pair`, or
+`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`. The password of an encrypted one
+is in $COSIGN_PASSWORD.
 
 Examples:
-  dindimg release recipes/bookworm.toml --repository registry.example.com/ci/docker --key cosign.key
+  dindimg release r.toml --repository registry.example.com/ci/docker --key cosign.key
       build, send, sign, and move the recipe's tags
-  dindimg release recipes/bookworm.toml --repository registry.example.com/staging/docker --key cosign.key --no-tags
-      the same without tags; prove it by the digest that is printed, then `dindimg promote` it
+  dindimg release r.toml --repository registry.example.com/staging --key cosign.key --no-tags
+      the same without tags; prove it by the digest that is printed, then `promote` it
   dindimg release … --require smoke --trusted-key cosign.pub
       tags move only where `dindimg sign --statement` has said that the smoke checks passed";
 
 pub(super) const VERIFY_HELP: &str = "\
-Fails unless the image and each of its platforms is signed by the key, with signed bills of materials for
-each platform and signed provenance. --rebuild RECIPE builds the image again from its lock and compares.";
+Fails unless the image and each of its platforms is signed by the key, with signed bills of
+materials for each platform and signed provenance. --rebuild RECIPE builds the image again from
+its lock and compares.";
 
 pub(super) const SIGN_HELP: &str = "\
-The image, its index and each manifest, is signed as `release --key` signs: by tags (cosign 2) and by
-referrers (cosign 3). Each --statement is attached, signed, to every digest of the image that it names; a
-statement about something else, or test results that did not pass, are refused before anything is sent.
-The same again sends nothing.
+The image, its index and each manifest, is signed as `release --key` signs: by tags (cosign 2) and
+by referrers (cosign 3). Each --statement is attached, signed, to every digest of the image that
+it names; a statement about something else, or test results that did not pass, are refused before
+anything is sent. The same again sends nothing.
 
 Example:
-  dindimg smoke registry.example.com/staging/docker@sha256:… --report smoke.intoto.json
-  dindimg sign registry.example.com/staging/docker@sha256:… --key cosign.key --statement smoke.intoto.json
+  dindimg smoke registry.example.com/staging@sha256:… --report smoke.intoto.json
+  dindimg sign registry.example.com/staging@sha256:… --key KEY --statement smoke.intoto.json
       say, signed, that the smoke checks of the image passed; `promote --require smoke` asks for it";
 
 pub(super) const PROMOTE_HELP: &str = "\
-The image is copied by digest with all that is attached to it: bills of materials, provenance, statements and
-signatures, which hold there as well. In one registry layers are mounted, between two they are passed on
-without being kept. When all of it is there, the tags move: those of --tag, or those of --recipe and its lock,
-immutable ones included, which never move. A failure leaves the tags as they are, and the same again finishes it.
-Between two registries --registry-username is for that of --to; credentials of the other come from files.
+The image is copied by digest with all that is attached to it: bills of materials, provenance,
+statements and signatures, which hold there as well. In one registry layers are mounted, between
+two they are passed on without being kept. When all of it is there, the tags move: those of --tag,
+or those of --recipe and its lock, immutable ones included, which never move. A failure leaves the
+tags as they are, and the same again finishes it. Between two registries --registry-username is
+for that of --to; credentials of the other come from files.
 
 Examples:
-  dindimg promote registry.example.com/staging/docker@sha256:… --to registry.example.com/ci/docker \\
-      --recipe recipes/bookworm.toml --require smoke,audit --trusted-key cosign.pub
+  dindimg promote registry.example.com/staging@sha256:… --to registry.example.com/ci/docker \\
+      --recipe r.toml --require smoke,audit --trusted-key cosign.pub
       give users what was proven, under the recipe's tags
-  dindimg promote registry.example.com/ci/docker:29 --to mirror.example.com/ci/docker --tag 29 --dry-run
+  dindimg promote registry.example.com/ci/docker:29 --to mirror.example.com/ci --tag 29 --dry-run
       say where the tag leads and would lead, and how much would be sent";
 
 /// What is published.
