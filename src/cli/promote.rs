@@ -117,7 +117,7 @@ fn tags(arguments: &Promote, session: &Session, labels: &BTreeMap<String, String
         }
         .into());
     }
-    release::tags(recipe, &lock, &arguments.tag)
+    release::tags(recipe, &lock, &arguments.tag, arguments.channel.as_deref())
 }
 
 fn line(image: &Published, to: &Repository, promoted: &Promoted) -> String {

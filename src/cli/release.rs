@@ -148,7 +148,12 @@ fn ready(arguments: &Arguments, session: &Session) -> Result<Vec<Ready>> {
             };
             let tags = match arguments.no_tags {
                 true => Tags::default(),
-                false => tags(recipe, &lock, &arguments.batch.tag)?,
+                false => tags(
+                    recipe,
+                    &lock,
+                    &arguments.batch.tag,
+                    arguments.channel.as_deref(),
+                )?,
             };
             let names = Names {
                 repository: Some(repository.to_string()),
@@ -169,8 +174,14 @@ fn ready(arguments: &Arguments, session: &Session) -> Result<Vec<Ready>> {
     Ok(ready)
 }
 
-/// The tags of a recipe, or in their place those that are named; templates all of them.
-pub(super) fn tags(recipe: &Recipe, lock: &Lock, named: &[String]) -> Result<Tags> {
+/// The tags of a recipe, or in their place those of a channel or those that are named; templates all
+/// of them.
+pub(super) fn tags(
+    recipe: &Recipe,
+    lock: &Lock,
+    named: &[String],
+    channel: Option<&str>,
+) -> Result<Tags> {
     let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
     let dated = data.clone().dated(lock.epoch);
     let render = |templates: &[String], data: &TagData| -> Result<Vec<Tag>> {
@@ -180,9 +191,10 @@ pub(super) fn tags(recipe: &Recipe, lock: &Lock, named: &[String]) -> Result<Tag
         });
         tags.collect()
     };
-    let moving = match named.is_empty() {
-        true => recipe.tags.as_slice(),
-        false => named,
+    let moving = match (named.is_empty(), channel) {
+        (false, _) => named,
+        (true, None) => recipe.tags.as_slice(),
+        (true, Some(name)) => channel_of(recipe, name)?,
     };
     let tags = Tags {
         moving: render(moving, &data)?,
@@ -200,6 +212,23 @@ pub(super) fn tags(recipe: &Recipe, lock: &Lock, named: &[String]) -> Result<Tag
         });
     }
     Ok(tags)
+}
+
+fn channel_of<'a>(recipe: &'a Recipe, name: &str) -> Result<&'a [String]> {
+    if let Some(tags) = recipe.channels.get(name) {
+        return Ok(tags);
+    }
+    let known = || recipe.channels.keys().map(String::as_str);
+    let list = match recipe.channels.is_empty() {
+        true => "it has none; `channels` of [image] names them".to_owned(),
+        false => known().collect::<Vec<_>>().join(", "),
+    };
+    let hint = recipe::suggest::hint(name, known());
+    Err(RecipeError::Whole {
+        path: recipe.path.clone(),
+        message: format!("there is no channel `{name}` ({list}){hint}"),
+    }
+    .into())
 }
 
 fn release<'a>(

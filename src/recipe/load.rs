@@ -136,6 +136,8 @@ fn variant(
     let own_immutable = parts
         .iter()
         .any(|(_, raw)| raw.image.immutable_tags.is_some());
+    let named = parts.iter().flat_map(|(_, raw)| raw.image.channels.keys());
+    let own_channels: BTreeSet<String> = named.cloned().collect();
     parts.extend(chain.iter().cloned());
     let mut recipe = complete(path, name, &parts, source)?;
     recipe.name = format!("{}-{name}", recipe.name);
@@ -147,6 +149,12 @@ fn variant(
     if !own_immutable {
         for tag in &mut recipe.immutable_tags {
             *tag = format!("{tag}-{name}");
+        }
+    }
+    for (channel, tags) in &mut recipe.channels {
+        if !own_channels.contains(channel) {
+            tags.iter_mut()
+                .for_each(|tag| *tag = format!("{tag}-{name}"));
         }
     }
     Ok(recipe)
@@ -305,6 +313,7 @@ fn complete(
         platforms,
         tags: raw.image.tags.unwrap_or_default(),
         immutable_tags: raw.image.immutable_tags.unwrap_or_default(),
+        channels: raw.image.channels,
         compression: raw.image.compression,
         volume: raw.image.volume.unwrap_or(true),
         distribution,

@@ -89,6 +89,8 @@ pub struct Recipe {
     pub tags: Vec<String>,
     /// Templates of tags that never move once they are published.
     pub immutable_tags: Vec<String>,
+    /// Templates of tags that are moved in place of the usual ones, by the names of channels.
+    pub channels: BTreeMap<String, Vec<String>>,
     /// Layer compression, `None` for the default.
     pub compression: Option<CompressionText>,
     /// Whether the engine's data directory is declared a volume.

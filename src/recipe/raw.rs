@@ -152,6 +152,10 @@ pub(super) struct RawImage {
     /// that of the newest repository (`20261122`): `dindimg release` makes them and moves none.
     #[schemars(extend("default" = [], "examples" = [["{{engine.version}}-{{suite}}-{{date}}"]]))]
     pub immutable_tags: Option<Vec<String>>,
+    /// Further sets of tags, templates like `tags`, each by a name: `dindimg release --channel edge`
+    /// and `promote --channel stable` move those in place of `tags`.
+    #[schemars(extend("default" = {}, "examples" = [{ "edge": ["edge-{{suite}}"] }]))]
+    pub channels: BTreeMap<String, Vec<String>>,
     /// Layer compression, `gzip:5` or `zstd:3`.
     #[schemars(extend("default" = "gzip:5", "examples" = ["zstd:3"]))]
     pub compression: Option<CompressionText>,
@@ -165,6 +169,7 @@ merge_fields!(RawImage {
     platforms,
     tags,
     immutable_tags,
+    channels,
     compression,
     volume
 });

@@ -20,6 +20,7 @@ const RECIPE: &str = "schema = 1
 platforms = [\"linux/amd64\", \"linux/arm64\"]
 tags = [\"{{suite}}\", \"latest\"]
 immutable-tags = [\"{{suite}}-{{date}}\"]
+channels = { edge = [\"edge-{{suite}}\"] }
 [debian]
 suite = \"bookworm\"
 security = false

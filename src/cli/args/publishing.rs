@@ -64,8 +64,11 @@ pub(in crate::cli) struct Release {
     #[command(flatten)]
     pub batch: Batch,
     /// Send by digest and move no tag
-    #[arg(long, conflicts_with_all = ["tag", "move_immutable", "require"])]
+    #[arg(long, conflicts_with_all = ["tag", "channel", "move_immutable", "require"])]
     pub no_tags: bool,
+    /// Move the tags of this channel of the recipe in place of its usual ones
+    #[arg(long, value_name = "NAME", conflicts_with = "tag")]
+    pub channel: Option<String>,
     /// Sign with this private key: a file, env://NAME, or exec:PROGRAM
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
@@ -165,6 +168,9 @@ pub(in crate::cli) struct Promote {
     /// Tag in place of the recipe's, immutable ones included; with --recipe it can use the same templates
     #[arg(long, value_name = "TAG")]
     pub tag: Vec<String>,
+    /// Move the tags of this channel of the recipe in place of its usual ones
+    #[arg(long, value_name = "NAME", requires = "recipe", conflicts_with = "tag")]
+    pub channel: Option<String>,
     #[command(flatten)]
     pub gates: Gates,
     /// Move tags that are immutable
