@@ -82,8 +82,8 @@ impl Publisher<'_> {
         };
         if *to != image.repository {
             let sent = &mut promoted.attachments;
-            self.carry_referrers(image, to, mount_from, sent)?;
-            for subject in image.subjects() {
+            let artifacts = self.carry_referrers(image, to, mount_from, sent)?;
+            for subject in image.subjects().into_iter().chain(&artifacts) {
                 for ending in ENDINGS {
                     self.carry_tag(image, subject, ending, (to, mount_from), sent)?;
                 }
@@ -92,16 +92,17 @@ impl Publisher<'_> {
         Ok(promoted)
     }
 
-    /// Copies what refers to an image, and what refers to that.
+    /// Copies what refers to an image, and what refers to that: all of these.
     fn carry_referrers(
         &self,
         image: &Published,
         to: &Repository,
         mount_from: &[Repository],
         sent: &mut Attachments,
-    ) -> Result<(), ReleaseError> {
+    ) -> Result<Vec<Descriptor>, ReleaseError> {
         let from = &image.repository;
         let subjects = image.subjects();
+        let mut artifacts = Vec::new();
         let mut next: VecDeque<Digest> = subjects.iter().map(|one| one.digest).collect();
         let mut seen: BTreeSet<Digest> = next.iter().copied().collect();
         while let Some(subject) = next.pop_front() {
@@ -134,9 +135,10 @@ impl Publisher<'_> {
                 let listed = self.registry.list_referrer(to, &subject, &entry)?;
                 sent.count(pushed.manifests > 0 || listed, pushed.blobs.uploaded_bytes);
                 next.push_back(entry.digest);
+                artifacts.push(artifact.top);
             }
         }
-        Ok(())
+        Ok(artifacts)
     }
 
     /// Has below one of cosign's tags what the source has there. What others have there stays.
