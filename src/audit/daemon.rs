@@ -36,7 +36,30 @@ pub(super) fn configuration(view: &View) -> Option<BTreeMap<String, Value>> {
             keys.extend(object);
         }
     }
+    let config = &view.config.config;
+    arguments(&mut keys, config.entrypoint.iter().chain(&config.cmd));
     Some(keys)
+}
+
+/// What the image's own command gives the daemon: its addresses, and whether it verifies clients.
+fn arguments<'a>(keys: &mut BTreeMap<String, Value>, words: impl Iterator<Item = &'a String>) {
+    let mut hosts = Vec::new();
+    let mut words = words.map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "-H" | "--host" => hosts.extend(words.next()),
+            "--tlsverify" | "--tlsverify=true" => {
+                keys.insert("tlsverify".to_owned(), json!(true));
+            }
+            _ => {
+                let host = word.strip_prefix("--host=");
+                hosts.extend(host.or_else(|| word.strip_prefix("-H=")));
+            }
+        }
+    }
+    if !hosts.is_empty() {
+        keys.insert("hosts".to_owned(), json!(hosts));
+    }
 }
 
 fn decision(keys: &mut BTreeMap<String, Value>, name: &str, value: &str) {

@@ -20,6 +20,7 @@ pub use subject::Accepted;
 use serde::Serialize;
 
 use crate::recipe::{AuditRule, Waiver};
+use crate::text::printable;
 use crate::view::View;
 
 use subject::Subject;
@@ -73,8 +74,8 @@ pub struct Finding {
 impl Finding {
     fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            place: place.into(),
-            message: message.into(),
+            place: printable(&place.into()),
+            message: printable(&message.into()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What an audit has found, for people and programs.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::digest::Digest;
@@ -55,6 +57,8 @@ pub struct Report {
     pub recipe: Option<String>,
     /// Digest of the index, or of the only manifest.
     pub digest: Digest,
+    /// Whether every platform of it was audited.
+    pub whole: bool,
     /// From which level on a finding fails the audit.
     pub fail_on: Level,
     /// Its platforms.
@@ -71,11 +75,16 @@ impl Report {
     /// The findings of all platforms, each once, with the platforms that have it.
     pub fn findings(&self) -> Vec<(&Judged, Vec<&str>)> {
         let mut joined: Vec<(&Judged, Vec<&str>)> = Vec::new();
+        let mut places: BTreeMap<(AuditRule, &str, &str), usize> = BTreeMap::new();
         for one in &self.platforms {
             for finding in &one.findings {
-                match joined.iter_mut().find(|(known, _)| *known == finding) {
-                    Some((_, platforms)) => platforms.push(&one.platform),
-                    None => joined.push((finding, vec![&one.platform])),
+                let key = (finding.rule, &finding.place[..], &finding.message[..]);
+                match places.get(&key) {
+                    Some(&at) => joined[at].1.push(&one.platform),
+                    None => {
+                        places.insert(key, joined.len());
+                        joined.push((finding, vec![&one.platform]));
+                    }
                 }
             }
         }
@@ -121,5 +130,7 @@ impl Report {
 
 /// A text that cannot end its cell of a table.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    text.replace('|', "\\|")
+        .replace('`', "'")
+        .replace('<', "&lt;")
 }

@@ -1,5 +1,5 @@
 //! The audit as an attestation: an in-toto statement with the predicate `test-result`, one test a
-//! rule, about the index and every manifest that was audited.
+//! rule, about every manifest that was audited, and the index where that is all of them.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,9 @@ pub fn statement(report: &Report) -> String {
     };
     let content = serde_json::to_vec(report).unwrap_or_default();
     let digests = report.platforms.iter().map(|one| one.digest);
-    let digests: BTreeSet<Digest> = digests.chain([report.digest]).collect();
+    // Who has seen some of its platforms says nothing of the whole.
+    let whole = report.whole.then_some(report.digest);
+    let digests: BTreeSet<Digest> = digests.chain(whole).collect();
     let subjects: Vec<(String, Digest)> = digests
         .into_iter()
         .map(|digest| (report.image.clone(), digest))

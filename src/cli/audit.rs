@@ -1,12 +1,13 @@
 //! `dindimg audit`
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use crate::audit::{self, Accepted, RULES, Report};
-use crate::recipe::{self, Recipe, VariantName};
+use crate::recipe::{self, AuditRule, Recipe, VariantName};
 
 use super::args::{Audit, Common};
 use super::context::{Session, replace};
@@ -15,6 +16,8 @@ use super::output::Output;
 
 use super::target::{Looking, Seen};
 
+/// Most findings of a rule that are said of an image.
+const SHOWN: usize = 20;
 /// Endings of reports, longer ones first.
 const ENDINGS: [&str; 4] = [".intoto.json", ".sarif", ".json", ".md"];
 
@@ -25,12 +28,7 @@ pub(super) fn run(arguments: &Audit, common: &Common, output: &Output) -> Result
     check_names(&arguments.report)?;
     let source = &arguments.source;
     let session = Session::open(common, source.make.no_layer_cache, output.reporter())?;
-    let looking = Looking {
-        session: &session,
-        make: &source.make,
-        access: &source.access,
-        variants: &source.variant,
-    };
+    let looking = Looking::new(&session, source);
     let other = arguments.recipe.as_deref();
     let other = other
         .map(|path| waiving(path, &source.variant))
@@ -91,6 +89,7 @@ fn judge(seen: &Seen, other: Option<&Recipe>, arguments: &Audit) -> Report {
         image: seen.name.clone(),
         recipe: named.map(|recipe| recipe.path.display().to_string()),
         digest: seen.digest,
+        whole: seen.whole,
         fail_on: arguments.fail_on.into(),
         platforms: platforms
             .map(|view| audit::audit(view, &accepted, waivers))
@@ -104,7 +103,15 @@ fn describe(report: &Report, show_waived: bool, output: &Output) {
         .iter()
         .filter(|(one, _)| one.waived.is_some())
         .count();
+    let mut shown: BTreeMap<AuditRule, usize> = BTreeMap::new();
     for (finding, platforms) in &findings {
+        if finding.waived.is_none() || show_waived {
+            let count = shown.entry(finding.rule).or_default();
+            *count += 1;
+            if *count > SHOWN {
+                continue;
+            }
+        }
         let of = report.of(platforms);
         let (level, rule) = (finding.level.word(), finding.rule);
         let line = format!(
@@ -116,6 +123,13 @@ fn describe(report: &Report, show_waived: bool, output: &Output) {
             Some(reason) if show_waived => output.say(&format!("{line}, waived: {reason}")),
             Some(_) => {}
         }
+    }
+    for (rule, count) in shown.into_iter().filter(|(_, count)| *count > SHOWN) {
+        let more = count - SHOWN;
+        output.say(&format!(
+            "{}: and {more} more [{rule}]; --report has them all",
+            report.image
+        ));
     }
     let open = findings.len() - waived;
     output.say(&format!(

@@ -7,6 +7,7 @@ use indicatif::HumanBytes;
 use serde_json::json;
 
 use crate::lock::{self, Change};
+use crate::text::printable;
 use crate::view::{Changed, Difference};
 
 use super::args::{Common, Diff};
@@ -58,23 +59,22 @@ fn print(output: &Output, text: &str, object: &serde_json::Value) {
 fn images(arguments: &Diff, common: &Common, output: &Output) -> Result<bool> {
     let source = &arguments.source;
     let session = Session::open(common, source.make.no_layer_cache, output.reporter())?;
-    let looking = Looking {
-        session: &session,
-        make: &source.make,
-        access: &source.access,
-        variants: &source.variant,
-    };
+    let looking = Looking::new(&session, source);
     let (old, new) = (looking.one(&arguments.old)?, looking.one(&arguments.new)?);
     let found = differences(&old, &new)?;
     let heading = format!("{} → {}", old.name, new.name);
+    let alone = alone(&old, &new);
     let text = match arguments.markdown {
         true => markdown(&heading, &found, arguments.files),
         false => plain(&found, arguments.files),
     };
+    let text: String = std::iter::once(text)
+        .chain(alone.iter().map(|line| format!("\n{line}\n")))
+        .collect();
     print(
         output,
         &text,
-        &json!({ "old": old.digest, "new": new.digest, "platforms": found }),
+        &json!({ "old": old.digest, "new": new.digest, "platforms": found, "alone": alone }),
     );
     Ok(old.digest != new.digest)
 }
@@ -93,8 +93,24 @@ fn differences(old: &Seen, new: &Seen) -> Result<Vec<Difference>> {
     }
 }
 
+/// What one of the images has and the other has not.
+fn alone(old: &Seen, new: &Seen) -> Vec<String> {
+    let lacks = |one: &Seen, other: &Seen, what: &str| -> Vec<String> {
+        let has = |platform: &str| other.views.iter().any(|view| view.platform == platform);
+        let missing = one.views.iter().filter(|view| !has(&view.platform));
+        missing
+            .map(|view| format!("{what} {}", view.platform))
+            .collect()
+    };
+    [
+        lacks(old, new, "The new image is not for"),
+        lacks(new, old, "The old image was not for"),
+    ]
+    .concat()
+}
+
 fn short(value: &str) -> String {
-    let plain: String = value.chars().filter(|c| !c.is_control()).collect();
+    let plain = printable(value);
     match plain.chars().count() > VALUE {
         true => plain.chars().take(VALUE).collect::<String>() + "…",
         false => plain,
@@ -114,12 +130,12 @@ fn sizes(one: &Difference) -> String {
 }
 
 fn line(one: &Changed) -> String {
+    let name = printable(&one.name);
     match (&one.from, &one.to) {
-        (None, Some(to)) => format!("+ {} {}", one.name, short(to)),
-        (Some(from), None) => format!("- {} {}", one.name, short(from)),
+        (None, Some(to)) => format!("+ {name} {}", short(to)),
+        (Some(from), None) => format!("- {name} {}", short(from)),
         (from, to) => format!(
-            "  {} {} -> {}",
-            one.name,
+            "  {name} {} -> {}",
             short(from.as_deref().unwrap_or_default()),
             short(to.as_deref().unwrap_or_default())
         ),
@@ -156,8 +172,13 @@ fn plain(found: &[Difference], most: usize) -> String {
 fn cell(value: Option<&str>) -> String {
     match value {
         None => String::new(),
-        Some(value) => format!("`{}`", short(value).replace('|', "\\|").replace('`', "'")),
+        Some(value) => code(&short(value)),
     }
+}
+
+/// A text as code in a cell of a table, which it cannot leave.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('|', "\\|").replace('`', "'"))
 }
 
 fn markdown(heading: &str, found: &[Difference], most: usize) -> String {
@@ -178,8 +199,8 @@ fn markdown(heading: &str, found: &[Difference], most: usize) -> String {
             text.push_str(&format!("\n| {title} | from | to |\n|---|---|---|\n"));
             for changed in list.iter().take(most) {
                 text.push_str(&format!(
-                    "| `{}` | {} | {} |\n",
-                    changed.name,
+                    "| {} | {} | {} |\n",
+                    code(&printable(&changed.name)),
                     cell(changed.from.as_deref()),
                     cell(changed.to.as_deref())
                 ));

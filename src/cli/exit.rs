@@ -7,7 +7,7 @@ use crate::deb::archive::DebError;
 use crate::family::{FamilyError, PackageError};
 use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
-use crate::oci::OciError;
+use crate::oci::{ForeignError, OciError};
 use crate::registry::{ReferenceError, RegistryError};
 use crate::release::{GivenError, ImageError, ReleaseError, VerifyError};
 use crate::resolve::ResolveError;
@@ -111,8 +111,13 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => Some(TRUST),
         };
     }
-    if error.is::<ViewError>() {
-        return Some(TRUST);
+    if let Some(error) = error.downcast_ref::<ViewError>() {
+        return match error {
+            ViewError::Platform { .. } => Some(INPUT),
+            // Why it cannot be read stands behind it.
+            ViewError::Foreign(ForeignError::Read { .. }) => None,
+            _ => Some(TRUST),
+        };
     }
     if let Some(
         OciError::NotALayout { .. } | OciError::NoSuchName { .. } | OciError::Ambiguous { .. },

@@ -4,6 +4,7 @@ use anyhow::Result;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
+use crate::text::printable;
 use crate::view::View;
 
 use super::args::{Common, Inspect};
@@ -17,12 +18,7 @@ const VALUE: usize = 100;
 pub(super) fn run(arguments: &Inspect, common: &Common, output: &Output) -> Result<()> {
     let source = &arguments.source;
     let session = Session::open(common, source.make.no_layer_cache, output.reporter())?;
-    let looking = Looking {
-        session: &session,
-        make: &source.make,
-        access: &source.access,
-        variants: &source.variant,
-    };
+    let looking = Looking::new(&session, source);
     let seen = looking.one(&arguments.subject)?;
     if common.json {
         output.object(&object(&seen));
@@ -105,13 +101,14 @@ fn platform(view: &View, packages: bool) -> String {
         ("stop signal", config.stop_signal.clone()),
     ] {
         if !value.is_empty() {
-            text.push_str(&format!("  {name:12} {value}\n"));
+            text.push_str(&format!("  {name:12} {}\n", printable(&value)));
         }
     }
     for one in &config.env {
         text.push_str(&format!("  {:12} {}\n", "variable", short(one)));
     }
     for (name, value) in &config.labels {
+        let name = printable(name);
         text.push_str(&format!("  {:12} {name}={}\n", "label", short(value)));
     }
     text.push_str("  layers\n");
@@ -129,9 +126,10 @@ fn platform(view: &View, packages: bool) -> String {
         text.push_str("  packages\n");
         for (name, one) in &view.packages.installed {
             text.push_str(&format!(
-                "    {name} {} {} {}\n",
-                one.version,
-                one.architecture,
+                "    {} {} {} {}\n",
+                printable(name),
+                printable(&one.version),
+                printable(&one.architecture),
                 HumanBytes(one.size)
             ));
         }
@@ -141,7 +139,7 @@ fn platform(view: &View, packages: bool) -> String {
 
 /// A value on one line of a terminal.
 fn short(value: &str) -> String {
-    let plain: String = value.chars().filter(|c| !c.is_control()).collect();
+    let plain = printable(value);
     match plain.chars().count() > VALUE {
         true => plain.chars().take(VALUE).collect::<String>() + "…",
         false => plain,

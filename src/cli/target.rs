@@ -10,10 +10,11 @@ use crate::digest::Digest;
 use crate::oci::Layout;
 use crate::recipe::{self, Recipe, VariantName};
 use crate::registry::Reference;
+use crate::release::ImageError;
 use crate::resolve;
 use crate::view::{self, View};
 
-use super::args::{Make, RegistryAccess};
+use super::args::{Make, RegistryAccess, Source};
 use super::context::{Session, current_lock};
 use super::images::Pulled;
 use super::{build, publish};
@@ -35,6 +36,8 @@ pub(super) struct Seen {
     pub digest: Digest,
     /// Each of its platforms.
     pub views: Vec<View>,
+    /// Whether these are all that it has.
+    pub whole: bool,
     /// The files that the guest and the recipe bring, without a leading slash.
     pub own: BTreeSet<String>,
 }
@@ -86,7 +89,16 @@ pub(super) struct Looking<'a> {
     pub variants: &'a [VariantName],
 }
 
-impl Looking<'_> {
+impl<'a> Looking<'a> {
+    pub fn new(session: &'a Session, source: &'a Source) -> Self {
+        Self {
+            session,
+            make: &source.make,
+            access: &source.access,
+            variants: &source.variant,
+        }
+    }
+
     /// Reads every image that a name stands for.
     pub fn at(&self, named: &str) -> Result<Vec<Seen>> {
         let path = Path::new(named);
@@ -138,6 +150,7 @@ impl Looking<'_> {
                 recipe: Some(recipe.clone()),
                 digest,
                 views: view::views(&built, &digest, &[])?,
+                whole: true,
                 own: own.cloned().collect(),
             });
         }
@@ -152,6 +165,7 @@ impl Looking<'_> {
             recipe: None,
             digest,
             views: view::views(&layout, &digest, &self.make.platform)?,
+            whole: self.make.platform.is_empty(),
             own: BTreeSet::new(),
         })
     }
@@ -160,7 +174,7 @@ impl Looking<'_> {
         let reference: Reference = named.parse()?;
         let registry = publish::registry(self.access, self.session)?;
         let digest = registry.resolve(&reference)?;
-        let digest = digest.ok_or_else(|| anyhow!("{reference}: there is no such image"))?;
+        let digest = digest.ok_or_else(|| ImageError::Absent(reference.clone()))?;
         let images = Pulled::new(self.session, self.access);
         let repository = reference.repository.to_string();
         let blobs = InRegistry {
@@ -172,6 +186,7 @@ impl Looking<'_> {
             recipe: None,
             digest,
             views: view::views(&blobs, &digest, &self.make.platform)?,
+            whole: self.make.platform.is_empty(),
             own: BTreeSet::new(),
         })
     }

@@ -1,11 +1,13 @@
 //! `dindimg update`: new locks, and what has changed in words for a pull request.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::lock;
+use crate::lock::{self, Lock};
 use crate::recipe::{self, RecipeError};
-use crate::resolve::Keep;
+use crate::resolve::{self, Keep};
 
 use super::args::{Common, Update};
 use super::context::{Session, lock_path, previous_lock, replace, warn_of_content, write_lock};
@@ -21,50 +23,27 @@ pub(super) fn run(arguments: &Update, common: &Common, output: &Output) -> Resul
                 .to_owned(),
         });
     }
-    let (mut text, mut moved, mut results) = (String::new(), Vec::new(), Vec::new());
+    // Every recipe is resolved before any lock is written.
+    let mut resolved = Vec::new();
     for path in &arguments.recipes {
-        let recipes = recipe::load(path)?;
-        warn_of_content(&session, &recipes);
-        let lock_path = lock_path(recipes.default(), &arguments.locking);
-        let previous = previous_lock(&session, &lock_path, true)?;
-        let allow = arguments.locking.allow_expired;
-        let lock = session.resolve(&recipes, previous.as_ref(), &Keep::Nothing, allow)?;
-        let old = previous.as_ref();
-        let changes = old.map_or_else(Vec::new, |old| lock::changes(old, &lock));
-        let is_new = old.is_none();
-        // A lock whose repositories alone are newer gives an image of another date.
-        let dated = old.is_some_and(|old| old.epoch != lock.epoch);
-        if is_new || !changes.is_empty() {
-            moved.push(recipes.default().name.clone());
-            let part = match old {
-                Some(old) => lock::markdown(&recipes.default().name, old, &lock),
-                None => format!(
-                    "## {}\n\nThe first lock: {} packages.\n",
-                    recipes.default().name,
-                    lock.packages.len()
-                ),
-            };
-            text.push_str(&part);
-            text.push('\n');
+        resolved.push(one(&session, path, arguments)?);
+    }
+    let (mut text, mut moved, mut results) = (String::new(), Vec::new(), Vec::new());
+    for found in &resolved {
+        for change in &found.changes {
+            output.say(&format!("{}: {change}", found.name));
         }
-        for change in &changes {
-            output.say(&format!("{}: {change}", recipes.default().name));
-        }
-        output.say(&format!(
-            "{}: {}",
-            lock_path.display(),
-            match (is_new, changes.len()) {
-                (true, _) => format!("{} packages", lock.packages.len()),
-                (false, 0) => "no package has moved".to_owned(),
-                (false, count) => format!("{count} changes"),
+        output.say(&format!("{}: {}", found.place.display(), found.summary()));
+        if found.has_moved() {
+            moved.push(found.name.clone());
+            text.push_str(&found.markdown());
+            if !arguments.check {
+                write_lock(&found.place, &found.new)?;
             }
-        ));
-        if !arguments.check {
-            write_lock(&lock_path, &lock)?;
         }
         results.push(json!({
-            "recipe": path, "lock": lock_path, "new": is_new, "dated": dated,
-            "changes": changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "recipe": found.path, "lock": found.place, "new": found.old.is_none(),
+            "changes": found.changes,
         }));
     }
     if text.is_empty() {
@@ -82,5 +61,70 @@ pub(super) fn run(arguments: &Update, common: &Common, output: &Output) -> Resul
         ))
         .into()),
         false => Ok(()),
+    }
+}
+
+/// A recipe with its lock as it was and as it would be.
+struct Found {
+    name: String,
+    path: PathBuf,
+    place: PathBuf,
+    old: Option<Lock>,
+    new: Lock,
+    /// What has changed; newer repositories with the same packages are no change, and their lock
+    /// stays.
+    changes: Vec<String>,
+}
+
+fn one(session: &Session, path: &Path, arguments: &Update) -> Result<Found> {
+    let recipes = recipe::load(path)?;
+    warn_of_content(session, &recipes);
+    let recipe = recipes.default();
+    let place = lock_path(recipe, &arguments.locking);
+    let old = previous_lock(session, &place, true)?;
+    let allow = arguments.locking.allow_expired;
+    let new = session.resolve(&recipes, old.as_ref(), &Keep::Nothing, allow)?;
+    let mut changes = Vec::new();
+    if let Some(old) = &old {
+        changes.extend(lock::changes(old, &new).iter().map(ToString::to_string));
+        changes.extend(lock::changed_artifacts(old, &recipes));
+        let repositories = session.repositories(recipe)?;
+        let stale = resolve::stale(old, &recipes, &repositories);
+        changes.extend(stale.map(|why| format!("the lock {why}")));
+    }
+    Ok(Found {
+        name: recipe.name.clone(),
+        path: path.to_owned(),
+        place,
+        old,
+        new,
+        changes,
+    })
+}
+
+impl Found {
+    fn has_moved(&self) -> bool {
+        self.old.is_none() || !self.changes.is_empty()
+    }
+
+    fn summary(&self) -> String {
+        match (&self.old, self.changes.len()) {
+            (None, _) => format!("{} packages", self.new.packages.len()),
+            (Some(_), 0) => "nothing has moved".to_owned(),
+            (Some(_), count) => format!("{count} changes"),
+        }
+    }
+
+    fn markdown(&self) -> String {
+        let Some(old) = &self.old else {
+            let count = self.new.packages.len();
+            return format!("## {}\n\nThe first lock: {count} packages.\n\n", self.name);
+        };
+        let mut text = lock::markdown(&self.name, old, &self.new);
+        let packages = lock::changes(old, &self.new).len();
+        for other in self.changes.iter().skip(packages) {
+            text.push_str(&format!("\n- {other}\n"));
+        }
+        text + "\n"
     }
 }

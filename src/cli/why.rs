@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use serde_json::json;
 
 use crate::recipe::suggest;
+use crate::text::printable;
 use crate::view::{Graph, View};
 
 use super::args::{Common, Tree, Why};
@@ -26,12 +27,7 @@ fn absent(what: &str, view: &View) -> anyhow::Error {
 pub(super) fn run(arguments: &Why, common: &Common, output: &Output) -> Result<()> {
     let source = &arguments.source;
     let session = Session::open(common, source.make.no_layer_cache, output.reporter())?;
-    let looking = Looking {
-        session: &session,
-        make: &source.make,
-        access: &source.access,
-        variants: &source.variant,
-    };
+    let looking = Looking::new(&session, source);
     let seen = looking.one(&arguments.subject)?;
     let view = first(&seen)?;
     let mut lines = Vec::new();
@@ -91,7 +87,8 @@ pub(super) fn run(arguments: &Why, common: &Common, output: &Output) -> Result<(
             "package": package, "chain": chain, "lines": lines,
         }));
     } else {
-        output.data(&(lines.join("\n") + "\n"));
+        let lines = lines.iter().map(|line| printable(line) + "\n");
+        output.data(&lines.collect::<String>());
     }
     Ok(())
 }
@@ -107,12 +104,7 @@ fn first(seen: &Seen) -> Result<&View> {
 pub(super) fn tree(arguments: &Tree, common: &Common, output: &Output) -> Result<()> {
     let source = &arguments.source;
     let session = Session::open(common, source.make.no_layer_cache, output.reporter())?;
-    let looking = Looking {
-        session: &session,
-        make: &source.make,
-        access: &source.access,
-        variants: &source.variant,
-    };
+    let looking = Looking::new(&session, source);
     let seen = looking.one(&arguments.subject)?;
     let view = first(&seen)?;
     let graph = Graph::of(&view.packages);
@@ -169,8 +161,10 @@ impl Printed<'_> {
     fn line(&mut self, name: &str, before: &str, after: &str) {
         let version = self.view.packages.installed.get(name);
         let version = version.map_or("", |one| one.version.as_str());
-        self.text
-            .push_str(&format!("{before}{name} {version}{after}\n"));
+        self.text.push_str(&format!(
+            "{before}{}{after}\n",
+            printable(&format!("{name} {version}"))
+        ));
     }
 
     fn below(&mut self, name: &str, before: &str, depth: usize) {

@@ -97,9 +97,9 @@ impl Connection {
     /// Moves a tag to a manifest that is there; false if it led there.
     pub(super) async fn move_tag(&self, tag: &Tag, node: &Node) -> Result<bool, RegistryError> {
         let selector = Selector::Tag(tag.clone());
-        match self.head(&selector).await? {
-            Head::Present(Some(digest)) if digest == node.digest => Ok(false),
-            Head::Present(_) | Head::Absent => {
+        match self.head_manifest(&selector).await? {
+            Some(digest) if digest == node.digest => Ok(false),
+            _ => {
                 self.put_manifest(&selector, node).await?;
                 Ok(true)
             }

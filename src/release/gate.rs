@@ -119,6 +119,10 @@ impl Gate {
             Self::Smoke if !is_whole && proven.is_empty() => {
                 Err(vec![lack(None, image.whole, None)])
             }
+            // An image of no platform that runs was not looked at by anybody.
+            Self::Audit if !is_whole && parts.is_empty() => {
+                Err(vec![lack(None, image.whole, None)])
+            }
             Self::Audit if !is_whole && !open.is_empty() => {
                 let open = open.into_iter();
                 Err(open
@@ -253,6 +257,19 @@ mod tests {
         judge(gates, &index(), said)
             .expect_err("refused")
             .to_string()
+    }
+
+    #[test]
+    fn an_image_without_a_platform_that_runs_passes_no_gate_by_itself() {
+        let empty = Candidate {
+            platforms: Vec::new(),
+            ..index()
+        };
+        for gate in GATE {
+            assert!(judge(&[gate], &empty, &[]).is_err());
+            let whole = said(gate, "PASSED", &["index"]);
+            assert!(judge(&[gate], &empty, &[whole]).is_ok());
+        }
     }
 
     #[test]

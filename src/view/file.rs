@@ -37,6 +37,8 @@ pub enum Kind {
         sha256: Digest,
         /// The MD5 of its content, which dpkg's databases have.
         md5: [u8; 16],
+        /// The SHA-1 of its content, which apk's database has.
+        sha1: [u8; 20],
         /// The content, of files that somebody asks about.
         text: Option<Arc<[u8]>>,
         /// The path of the file that it is another name of.
@@ -59,6 +61,11 @@ impl File {
             } => *size,
             _ => 0,
         }
+    }
+
+    /// Whether there is anything in it, by whatever name.
+    pub fn has_content(&self) -> bool {
+        matches!(self.kind, Kind::Regular { size, .. } if size > 0)
     }
 
     /// Whether it is a file with content.

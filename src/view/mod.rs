@@ -14,7 +14,7 @@ pub use difference::{Changed, Difference};
 pub use error::ViewError;
 pub use file::{File, Kind, Secret};
 pub use graph::Graph;
-pub use packages::{Installed, Manager, Packages};
+pub use packages::{Installed, Manager, Packages, Sum};
 pub use read::views;
 
 use std::collections::BTreeMap;
@@ -69,6 +69,14 @@ impl View {
         Some(String::from_utf8_lossy(bytes).into_owned())
     }
 
+    /// A path of a layer as containers see it: below links that directories are.
+    pub fn place(&self, path: &str) -> String {
+        match path.rsplit_once('/') {
+            Some((parent, name)) => format!("{}/{name}", stack::directory(&self.files, parent)),
+            None => path.to_owned(),
+        }
+    }
+
     /// The entry at a path, through links; its path as it is, and the entry.
     pub fn find(&self, path: &str) -> Option<(String, &File)> {
         let path = stack::follow(&self.files, path)?;
@@ -78,7 +86,8 @@ impl View {
 
     /// Bytes that a pull transfers.
     pub fn size(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.size).sum()
+        let sizes = self.layers.iter().map(|layer| layer.size);
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// Bytes of all files that a container sees, each content once.

@@ -1,9 +1,12 @@
 //! What the databases of dpkg and apk in an image say: deb-control(5) and dpkg(1), and apk's
 //! `installed` as apk-tools writes it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use deb822_fast::Deb822;
 use serde::Serialize;
 
@@ -14,8 +17,13 @@ use super::stack::{Files, directory, follow};
 const STATUS: &str = "var/lib/dpkg/status";
 /// The same in images without dpkg, a file a package.
 const STATUS_PARTS: &str = "var/lib/dpkg/status.d/";
+/// Files that stand elsewhere than in their packages (dpkg-divert(1)), three lines each: the path,
+/// where it is instead, and the package whose own files stay, `:` for none.
+const DIVERSIONS: &str = "var/lib/dpkg/diversions";
 /// dpkg's lists of files.
 const INFO: &str = "var/lib/dpkg/info/";
+/// What apk keeps as its user has it (apk's `protected_paths.d`).
+const PROTECTED: &str = "etc/";
 /// apk's database, before and since version 3.
 const INSTALLED: [&str; 2] = ["lib/apk/db/installed", "usr/lib/apk/db/installed"];
 
@@ -55,15 +63,61 @@ pub struct Packages {
     pub installed: BTreeMap<String, Installed>,
     /// The package that each path is of, of several the last.
     pub owners: BTreeMap<String, String>,
-    /// The MD5 that dpkg has for the content of each path, in hexadecimal digits.
-    pub checksums: BTreeMap<String, String>,
+    /// What each path's package has in it, by a digest of its database.
+    pub checksums: BTreeMap<String, Sum>,
+    /// The same of files that are there to be changed: conffiles, and what apk protects.
+    pub settings: BTreeMap<String, Sum>,
+}
+
+/// A digest that a database of packages has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sum {
+    /// dpkg's, in hexadecimal digits.
+    Md5(String),
+    /// apk's.
+    Sha1(Vec<u8>),
+}
+
+impl Sum {
+    /// Whether this is the content of a file.
+    pub fn is_of(&self, file: &File) -> bool {
+        match (&file.kind, self) {
+            (Kind::Regular { md5, .. }, Self::Md5(sum)) => hex::encode(md5) == *sum,
+            (Kind::Regular { sha1, .. }, Self::Sha1(sum)) => sha1[..] == sum[..],
+            _ => false,
+        }
+    }
+}
+
+/// Paths of lists as an image has them, below links that directories are.
+struct Places<'a> {
+    files: &'a Files,
+    known: RefCell<BTreeMap<String, String>>,
+}
+
+impl Places<'_> {
+    fn of(&self, path: &str) -> String {
+        let path = path.trim_matches('/');
+        let Some((parent, name)) = path.rsplit_once('/') else {
+            return path.to_owned();
+        };
+        let mut known = self.known.borrow_mut();
+        let real = known
+            .entry(parent.to_owned())
+            .or_insert_with(|| directory(self.files, parent));
+        format!("{real}/{name}")
+    }
 }
 
 impl Packages {
     pub(super) fn read(files: &Files) -> Self {
         let mut packages = Self::default();
-        packages.dpkg(files);
-        packages.apk(files);
+        let places = Places {
+            files,
+            known: RefCell::default(),
+        };
+        packages.dpkg(files, &places);
+        packages.apk(files, &places);
         packages
     }
 
@@ -72,7 +126,13 @@ impl Packages {
         self.owners.get(path).map(String::as_str)
     }
 
-    fn dpkg(&mut self, files: &Files) {
+    /// Whether a file is what its package has, as everybody can download it.
+    pub fn is_untouched(&self, path: &str, file: &File) -> bool {
+        let sum = self.checksums.get(path).or_else(|| self.settings.get(path));
+        self.owners.contains_key(path) && sum.is_some_and(|sum| sum.is_of(file))
+    }
+
+    fn dpkg(&mut self, files: &Files, places: &Places<'_>) {
         let parts = files
             .range(STATUS_PARTS.to_owned()..)
             .take_while(|(path, _)| path.starts_with(STATUS_PARTS));
@@ -90,6 +150,13 @@ impl Packages {
                 let status = stanza.get("Status").unwrap_or("installed");
                 if !status.ends_with(" installed") && status != "installed" {
                     continue;
+                }
+                for line in stanza.get("Conffiles").unwrap_or_default().lines() {
+                    let mut words = line.split_whitespace();
+                    if let (Some(path), Some(sum)) = (words.next(), words.next()) {
+                        let sum = Sum::Md5(sum.to_owned());
+                        self.settings.insert(places.of(path), sum);
+                    }
                 }
                 let list = |key| relations(stanza.get(key).unwrap_or_default());
                 let mut needs = list("Pre-Depends");
@@ -114,6 +181,7 @@ impl Packages {
                 self.installed.insert(key, one);
             }
         }
+        let diverted = diversions(files);
         let info = files.range(INFO.to_owned()..);
         for (path, file) in info.take_while(|(path, _)| path.starts_with(INFO)) {
             let name = &path[INFO.len()..];
@@ -121,21 +189,28 @@ impl Packages {
                 continue;
             };
             let name = name.split(':').next().unwrap_or(name);
+            if !self.installed.contains_key(name) {
+                continue;
+            }
+            let place = |path: &str| match diverted.get(path.trim_matches('/')) {
+                Some((to, by)) if by != name => places.of(to),
+                _ => places.of(path),
+            };
             let Some(text) = text(file).filter(|_| ["list", "md5sums"].contains(&kind)) else {
                 continue;
             };
             for line in text.lines() {
                 if kind == "list" {
-                    let path = real(files, line);
-                    self.owners.insert(path, name.to_owned());
+                    self.owners.insert(place(line), name.to_owned());
                 } else if let Some((sum, path)) = line.split_once("  ") {
-                    self.checksums.insert(real(files, path), sum.to_owned());
+                    let sum = Sum::Md5(sum.to_owned());
+                    self.checksums.insert(place(path), sum);
                 }
             }
         }
     }
 
-    fn apk(&mut self, files: &Files) {
+    fn apk(&mut self, files: &Files, places: &Places<'_>) {
         let found = INSTALLED.iter().find_map(|path| {
             let path = follow(files, path)?;
             text(files.get(&path)?)
@@ -168,9 +243,20 @@ impl Packages {
                     "p" => one.provides = value.split_whitespace().map(bare).collect(),
                     "F" => {
                         folder = value;
-                        paths.push(real(files, folder));
+                        paths.push(places.of(folder));
                     }
-                    "R" => paths.push(real(files, &format!("{folder}/{value}"))),
+                    "R" => paths.push(places.of(&format!("{folder}/{value}"))),
+                    "Z" => {
+                        let sum = value.strip_prefix("Q1");
+                        let sum = sum.and_then(|sum| STANDARD.decode(sum).ok());
+                        if let (Some(sum), Some(path)) = (sum, paths.last()) {
+                            let sums = match path.starts_with(PROTECTED) {
+                                true => &mut self.settings,
+                                false => &mut self.checksums,
+                            };
+                            sums.insert(path.clone(), Sum::Sha1(sum));
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -209,13 +295,16 @@ fn relations(field: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A path of a list as the image has it: below links that directories are.
-fn real(files: &Files, path: &str) -> String {
-    let path = path.trim_matches('/');
-    match path.rsplit_once('/') {
-        Some((parent, name)) => format!("{}/{name}", directory(files, parent)),
-        None => path.to_owned(),
-    }
+/// Where files are that are not where their packages have them, without leading slashes, and whose
+/// own stay.
+fn diversions(files: &Files) -> BTreeMap<String, (String, String)> {
+    let text = files.get(DIVERSIONS).and_then(text).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let plain = |path: &str| path.trim_matches('/').to_owned();
+    lines
+        .chunks_exact(3)
+        .map(|three| (plain(three[0]), (plain(three[1]), three[2].to_owned())))
+        .collect()
 }
 
 fn text(file: &File) -> Option<String> {

@@ -1,18 +1,21 @@
 //! From documents and layers to views.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::oci::{
-    Descriptor, ForeignBlobs, ImageConfig, Index, Manifest, read_document, read_json,
+    Descriptor, ForeignBlobs, ForeignError, ImageConfig, Index, Manifest, read_document, read_json,
 };
 use crate::platform::Platform;
 
 use super::error::ViewError;
-use super::file::Kind;
+use super::file::{File, Kind, Secret};
+use super::layer::Item;
 use super::packages::Packages;
-use super::stack::{Files, directory, lay};
+use super::stack::{Files, OPAQUE, directory, lay};
 use super::{Layer, View, layer};
 
 /// Deepest nesting of indexes followed.
@@ -49,6 +52,13 @@ pub fn views(
                 known: known.join(", "),
             });
         }
+    }
+    if known.is_empty() {
+        return Err(ViewError::Platform {
+            digest: *top,
+            wanted: "any platform".to_owned(),
+            known: "none".to_owned(),
+        });
     }
     let is_wanted = |config: &ImageConfig| {
         let plain = format!("{}/{}", config.os, config.architecture);
@@ -92,10 +102,16 @@ fn gather(
             .as_ref()
             .is_none_or(|platform| platform.os != UNKNOWN)
     };
-    for entry in index.manifests.iter().filter(is_image) {
-        if depth > 0 {
-            gather(blobs, &entry.digest, depth - 1, found)?;
+    if depth == 0 {
+        let reason = "is an index too deep within others".to_owned();
+        return Err(ForeignError::Unfit {
+            digest: *digest,
+            reason,
         }
+        .into());
+    }
+    for entry in index.manifests.iter().filter(is_image) {
+        gather(blobs, &entry.digest, depth - 1, found)?;
     }
     Ok(())
 }
@@ -106,32 +122,37 @@ fn view(
     manifest: Manifest,
     config: ImageConfig,
 ) -> Result<View, ViewError> {
-    let contents = manifest
+    // A layer that is there twice is read once.
+    let distinct: BTreeMap<Digest, &Descriptor> = manifest
         .layers
-        .par_iter()
-        .enumerate()
-        .map(|(number, descriptor)| layer::read(blobs, descriptor, number))
-        .collect::<Result<Vec<_>, _>>()?;
+        .iter()
+        .map(|layer| (layer.digest, layer))
+        .collect();
+    let contents = distinct
+        .into_par_iter()
+        .map(|(digest, descriptor)| Ok((digest, layer::read(blobs, descriptor)?)))
+        .collect::<Result<BTreeMap<_, _>, ViewError>>()?;
     let steps = config.history.iter().filter(|step| !step.empty_layer);
     let mut steps = steps.map(|step| step.created_by.clone());
     let mut files = Files::new();
     let (mut layers, mut secrets) = (Vec::new(), Vec::new());
-    for (descriptor, content) in manifest.layers.iter().zip(contents) {
+    for (number, descriptor) in manifest.layers.iter().enumerate() {
+        let Some(content) = contents.get(&descriptor.digest) else {
+            continue;
+        };
         layers.push(Layer {
             digest: descriptor.digest,
             size: descriptor.size,
             unpacked: content.unpacked,
-            entries: content.entries.len() + content.names.len(),
+            entries: content.items.len(),
             created_by: steps.next().unwrap_or_default(),
         });
-        let number = layers.len() - 1;
-        for (path, file) in content.entries {
-            lay(&mut files, &path, file);
-        }
-        for (path, target) in content.names {
-            name_of(&mut files, &path, &target, number);
-        }
-        secrets.extend(content.secrets);
+        apply(&mut files, &content.items, number);
+        let of_layer = content.secrets.iter().cloned();
+        secrets.extend(of_layer.map(|secret| Secret {
+            layer: number,
+            ..secret
+        }));
     }
     let packages = Packages::read(&files);
     Ok(View {
@@ -146,14 +167,44 @@ fn view(
     })
 }
 
-/// Gives a file another name.
-fn name_of(files: &mut Files, path: &str, target: &str, layer: usize) {
+/// Lays the entries of a layer, in its order, upon the files below it.
+fn apply(files: &mut Files, items: &[Item], layer: usize) {
+    // Names of files that come later.
+    let mut waiting: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut opaque = BTreeSet::new();
+    for item in items {
+        match item {
+            Item::Entry(path, file) => {
+                if path.ends_with(OPAQUE) && !opaque.insert(path) {
+                    continue;
+                }
+                waiting.remove(path.as_str());
+                let file = File {
+                    layer,
+                    ..file.clone()
+                };
+                lay(files, path, file);
+            }
+            Item::Name(path, target) => {
+                if !name_of(files, path, target, layer) {
+                    waiting.insert(path, target);
+                }
+            }
+        }
+    }
+    for (path, target) in waiting {
+        name_of(files, path, target, layer);
+    }
+}
+
+/// Gives a file another name; false where there is no such file.
+fn name_of(files: &mut Files, path: &str, target: &str, layer: usize) -> bool {
     let (parent, name) = target.rsplit_once('/').unwrap_or(("", target));
     let parent = directory(files, parent);
     let target = format!("{parent}/{name}");
     let target = target.trim_start_matches('/');
     let Some(mut file) = files.get(target).cloned() else {
-        return;
+        return false;
     };
     file.layer = layer;
     if let Kind::Regular { name_of, .. } = &mut file.kind
@@ -162,4 +213,5 @@ fn name_of(files: &mut Files, path: &str, target: &str, layer: usize) {
         *name_of = Some(target.to_owned());
     }
     lay(files, path, file);
+    true
 }

@@ -8,7 +8,7 @@ use super::file::{File, Kind};
 /// Before the name of an entry that is taken away.
 const WHITEOUT: &str = ".wh.";
 /// Takes away everything that lower layers have in its directory.
-const OPAQUE: &str = ".wh..wh..opq";
+pub(super) const OPAQUE: &str = ".wh..wh..opq";
 /// Links followed before they count as a circle (path_resolution(7)).
 const LINKS: usize = 40;
 
@@ -25,10 +25,10 @@ pub(super) fn lay(files: &mut Files, path: &str, file: File) {
     };
     if name == OPAQUE {
         let layer = file.layer;
-        let below = format!("{parent}/");
-        files.retain(|path, one| {
-            one.layer == layer || !(parent.is_empty() || path.starts_with(&below))
-        });
+        match parent.is_empty() {
+            true => files.retain(|_, one| one.layer == layer),
+            false => inside(files, &parent, |one| one.layer < layer),
+        }
         return;
     }
     if let Some(gone) = name.strip_prefix(WHITEOUT) {
@@ -48,14 +48,19 @@ fn remove(files: &mut Files, path: &str, goes: impl Fn(&File) -> bool) {
     if files.get(path).is_some_and(&goes) {
         files.remove(path);
     }
+    inside(files, path, goes);
+}
+
+/// Removes what is below a directory, where `goes`.
+fn inside(files: &mut Files, path: &str, goes: impl Fn(&File) -> bool) {
     let below = format!("{path}/");
-    let inside: Vec<String> = files
+    let gone: Vec<String> = files
         .range(below.clone()..)
         .take_while(|(one, _)| one.starts_with(&below))
         .filter(|(_, file)| goes(file))
         .map(|(one, _)| one.clone())
         .collect();
-    for one in inside {
+    for one in gone {
         files.remove(&one);
     }
 }

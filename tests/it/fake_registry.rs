@@ -62,6 +62,7 @@ struct Inner {
     authorized: usize,
     throttled_until: Option<Instant>,
     refused: usize,
+    hits: usize,
     sessions: BTreeSet<usize>,
     next_session: usize,
 }
@@ -118,6 +119,11 @@ impl FakeRegistry {
     /// Requests answered 429.
     pub fn refused(&self) -> usize {
         self.lock().refused
+    }
+
+    /// How often a fault has come to pass.
+    pub fn hits(&self) -> usize {
+        self.lock().hits
     }
 
     /// Tokens handed out.
@@ -210,6 +216,7 @@ impl Inner {
             extra.retain(|(name, _)| *name != "location");
         }
         if self.faults.no_digest {
+            self.hits += 1;
             extra.retain(|(name, _)| *name != "docker-content-digest");
         }
         if let Some((start, digest)) = self.faults.lie
@@ -235,6 +242,7 @@ impl Inner {
             let until = *self.throttled_until.get_or_insert(now + time);
             if now < until {
                 self.refused += 1;
+                self.hits += 1;
                 let mut answer = refusal(429, "TOOMANYREQUESTS");
                 answer.1.push(("retry-after", time.as_secs().to_string()));
                 return Some(answer);
@@ -245,6 +253,7 @@ impl Inner {
             && *times > 0
         {
             *times -= 1;
+            self.hits += 1;
             return Some(refusal(*code, "UNKNOWN"));
         }
         None
@@ -335,6 +344,7 @@ impl Inner {
         self.authorized += 1;
         if rules.end_after == Some(self.authorized) {
             self.granted.clear();
+            self.hits += 1;
         }
         allowed
     }
@@ -415,6 +425,8 @@ impl Inner {
                 self.manifests.insert(key(reference), entry);
                 created(format!("/v2/{name}/manifests/{reference}"), &digest)
             }
+            // It keeps no lists.
+            ("GET", ("referrers", _)) => status(404),
             _ => status(405),
         }
     }
@@ -429,9 +441,10 @@ fn created(location: String, digest: &str) -> Answer {
     )
 }
 
-/// The repository of `/v2/NAME/blobs/…` and `/v2/NAME/manifests/…`.
+/// The repository of `/v2/NAME/blobs/…`, `/v2/NAME/manifests/…` and `/v2/NAME/referrers/…`.
 fn repository(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/v2/")?;
-    let end = rest.find("/blobs/").or_else(|| rest.find("/manifests/"))?;
+    let parts = ["/blobs/", "/manifests/", "/referrers/"];
+    let end = parts.iter().find_map(|part| rest.find(part))?;
     Some(&rest[..end])
 }

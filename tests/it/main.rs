@@ -37,6 +37,7 @@ mod push;
 mod push_faults;
 mod readers;
 mod release;
+mod release_faults;
 mod repositories;
 mod rootless;
 mod signed;

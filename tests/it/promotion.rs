@@ -137,7 +137,13 @@ fn tags(repository: &str) -> Vec<String> {
         .args(["list-tags", "--tls-verify=false", &image])
         .output()
         .expect("skopeo runs");
-    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap_or_default();
+    let said = text(&listed);
+    // There is no such repository yet.
+    if said.contains("404 (Not Found)") || said.contains("NAME_UNKNOWN") {
+        return Vec::new();
+    }
+    assert!(listed.status.success(), "{said}");
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
     let tags = listed["Tags"].as_array().cloned().unwrap_or_default();
     let tags = tags.iter().filter_map(|tag| tag.as_str());
     let tags = tags.filter(|tag| !tag.starts_with("sha256-"));
@@ -523,6 +529,26 @@ fn tags_are_those_of_the_lock_that_the_image_is_of_and_immutable_ones_stay() {
 }
 
 #[test]
+fn what_is_said_of_what_is_attached_comes_along() {
+    let staged = Staged::new();
+    let index = format!(
+        "docker://{}:{}",
+        staged.site.repository,
+        staged.digest.replace(':', "-")
+    );
+    let list = skopeo(&["inspect", "--raw", "--tls-verify=false", &index]);
+    let list: Value = serde_json::from_slice(&list).expect("JSON");
+    let artifact = list["manifests"][0]["digest"].as_str().expect("a digest");
+    let name = |repository: &str| format!("{repository}@{artifact}");
+    let here = name(&staged.site.repository);
+    staged.site.run("sign", &[&here, "--key=other.pem"]).good();
+    let to = staged.sibling();
+    metadata(staged.promote(&to, &[]));
+    cosign(&staged.site, &["verify"], "other.pub", &name(&to));
+    nothing_sent(&metadata(staged.promote(&to, &[])));
+}
+
+#[test]
 fn an_image_gets_a_tag_where_it_is() {
     let staged = Staged::new();
     let own = staged.site.repository.clone();
@@ -560,4 +586,44 @@ fn what_is_too_large_to_be_read_is_told() {
         said.contains("warning: verify: ") && said.contains("is passed over"),
         "{said}"
     );
+}
+
+#[test]
+fn an_audit_opens_its_gate_and_a_channel_has_tags_of_its_own() {
+    let staged = Staged::new();
+    let (site, to) = (&staged.site, staged.sibling());
+    let gate = ["--require=audit", "--trusted-key=key.pub", "--channel=edge"];
+    let said = staged.promote(&to, &gate).failed(7);
+    assert!(said.contains("audit"), "{said}");
+    // Who has looked at one platform opens no gate for the other.
+    let part = ["--platform=linux/amd64", "--report=part.intoto.json"];
+    site.run("audit", &[&[&staged.source()[..]], &part[..]].concat())
+        .good();
+    staged
+        .sign("key.pem", &["--statement=part.intoto.json"])
+        .good();
+    let said = staged.promote(&to, &gate).failed(7);
+    assert!(said.contains("linux/arm64"), "{said}");
+    let audit = ["r.toml", "--variant=default", "--report=a.intoto.json"];
+    site.run("audit", &audit).good();
+    staged
+        .sign("key.pem", &["--statement=a.intoto.json"])
+        .good();
+    let promoted = metadata(staged.promote(&to, &gate));
+    let tags: Vec<&Value> = promoted["tags"]
+        .as_array()
+        .expect("tags")
+        .iter()
+        .filter(|tag| tag["immutable"] == false)
+        .map(|tag| &tag["tag"])
+        .collect();
+    assert_eq!(tags, ["edge-bookworm"]);
+    let wrong = staged.promote(&to, &["--channel=egde"]).failed(2);
+    assert!(wrong.contains("did you mean `edge`?"), "{wrong}");
+    // The variant's name ends the tags of channels too.
+    let more = ["--variant=more", "--channel=edge", "--dry-run"];
+    let planned = metadata(site.release(&more));
+    let planned = planned["images"][0]["tags"].as_array().expect("tags");
+    let is_edge = |tag: &Value| tag["tag"] == "edge-bookworm-more";
+    assert!(planned.iter().any(is_edge), "{planned:?}");
 }

@@ -18,10 +18,11 @@ fn passwords(subject: &Subject<'_>) -> Vec<(&'static str, String, String)> {
             };
             // In another database, or locked. A group without one admits its members alone.
             let locked = password == "x" || password.starts_with(['!', '*']);
-            let group = path.contains("g") && path.ends_with("group") || path.ends_with("gshadow");
-            if !locked && !(group && password.is_empty()) {
-                found.push((path, account.clone(), password.clone()));
+            let group = ["etc/group", "etc/gshadow"].contains(&path);
+            if locked || group && password.is_empty() {
+                continue;
             }
+            found.push((path, account.clone(), password.clone()));
         }
     }
     found
@@ -86,7 +87,11 @@ pub(super) fn sudo(subject: &Subject<'_>) -> Vec<Finding> {
             let lines: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
             let lines = lines.into_iter();
             lines
-                .filter(|line| !line.starts_with('#') && line.contains("NOPASSWD"))
+                .filter(|line| !line.starts_with('#'))
+                .filter(|line| {
+                    let defaults = line.starts_with("Defaults");
+                    line.contains("NOPASSWD") || defaults && line.contains("!authenticate")
+                })
                 .map(move |line| {
                     Finding::new(
                         format!("/{path}"),

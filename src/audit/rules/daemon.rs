@@ -46,9 +46,13 @@ pub(super) fn tcp(subject: &Subject<'_>) -> Vec<Finding> {
         "hosts",
         "the daemon listens on TCP and verifies no client",
         |keys| {
-            let listens = list(keys, "hosts")
-                .iter()
-                .any(|host| host.starts_with("tcp://"));
+            // Without a scheme it is TCP: dockerd(8), --host.
+            let local = |host: &str| {
+                ["unix:", "fd:", "npipe:"]
+                    .iter()
+                    .any(|one| host.starts_with(one))
+            };
+            let listens = list(keys, "hosts").iter().any(|host| !local(host));
             listens && !is(keys, "tlsverify", false)
         },
     )

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::digest::Digest;
 use crate::harden;
-use crate::view::Kind;
+use crate::view::{File, Kind};
 
 use super::super::Finding;
 use super::super::subject::Subject;
@@ -35,30 +36,24 @@ const HISTORIES: [&str; 2] = ["root/.bash_history", "root/.ash_history"];
 
 pub(super) fn secrets(subject: &Subject<'_>) -> Vec<Finding> {
     let view = subject.view;
-    let mut found: Vec<Finding> = view
-        .secrets
-        .iter()
+    let mut found: Vec<Finding> = Vec::new();
+    for one in &view.secrets {
+        // The path as containers see it, and whether they see this very content.
+        let top = view.place(&one.path);
+        let file = view.files.get(&top).filter(|file| file.layer == one.layer);
         // What packages bring is everybody's already.
-        .filter(|one| view.packages.owner(&one.path).is_none())
-        .map(|one| {
-            let place = format!("/{}", one.path);
-            let top = view
-                .files
-                .get(&one.path)
-                .is_some_and(|file| file.layer == one.layer);
-            let covered = if top {
-                ""
-            } else {
-                ", which a later one covers"
-            };
-            let message = format!(
-                "{place} in layer {}{covered} holds {}",
-                one.layer + 1,
-                one.what
-            );
-            Finding::new(place, message)
-        })
-        .collect();
+        if file.is_some_and(|file| view.packages.is_untouched(&top, file)) {
+            continue;
+        }
+        let place = format!("/{}", one.path);
+        let covered = match file {
+            Some(_) => "",
+            None => ", which a later one covers",
+        };
+        let layer = one.layer + 1;
+        let message = format!("{place} in layer {layer}{covered} holds {}", one.what);
+        found.push(Finding::new(place, message));
+    }
     let config = &view.config;
     let env = config.config.env.iter().map(|text| {
         let name = text.split('=').next().unwrap_or(text);
@@ -80,31 +75,27 @@ pub(super) fn secrets(subject: &Subject<'_>) -> Vec<Finding> {
 pub(super) fn set_id(subject: &Subject<'_>) -> Vec<Finding> {
     // A program has its bits under every name.
     let mut accepted: BTreeSet<String> = BTreeSet::new();
+    let mut contents: BTreeSet<Digest> = BTreeSet::new();
     for path in &subject.accepted.set_id {
-        if let Some((path, file)) = subject.view.find(path) {
-            if let Kind::Regular {
-                name_of: Some(name),
-                ..
-            } = &file.kind
-            {
-                accepted.insert(name.clone());
-            }
+        if let Some((path, file)) = subject.view.find(path)
+            && let Kind::Regular { sha256, .. } = &file.kind
+        {
+            contents.insert(*sha256);
             accepted.insert(path);
         }
     }
+    let is_accepted = |path: &str, file: &File| match &file.kind {
+        Kind::Regular {
+            name_of: Some(_),
+            sha256,
+            ..
+        } => contents.contains(sha256),
+        _ => accepted.contains(path),
+    };
     subject
         .files()
         .filter(|(_, file)| file.is_regular() && file.mode & (SET_USER | SET_GROUP) != 0)
-        .filter(|(path, file)| {
-            let first = match &file.kind {
-                Kind::Regular {
-                    name_of: Some(name),
-                    ..
-                } => name,
-                _ => *path,
-            };
-            !accepted.contains(*path) && !accepted.contains(first)
-        })
+        .filter(|(path, file)| !accepted.contains(*path) && !is_accepted(path, file))
         .map(|(path, file)| {
             let whose = match file.mode & SET_USER != 0 {
                 true => format!("user {}", file.uid),
@@ -211,11 +202,8 @@ pub(super) fn identity(subject: &Subject<'_>) -> Vec<Finding> {
         .filter(|path| {
             let text = subject.view.files.get(**path).and(subject.view.text(path));
             // The one of D-Bus is not among the files that are kept, and has no other content.
-            let has = subject
-                .view
-                .files
-                .get(**path)
-                .is_some_and(|file| file.size() > 0);
+            let file = subject.view.files.get(**path);
+            let has = file.is_some_and(File::has_content);
             has && text.is_none_or(|text| is_id(text.trim()))
         })
         .map(|path| {
@@ -232,7 +220,7 @@ pub(super) fn leftovers(subject: &Subject<'_>) -> Vec<Finding> {
         .files()
         .filter(|(path, file)| {
             let left = LEFT.iter().any(|top| path.starts_with(top)) || HISTORIES.contains(path);
-            left && file.size() > 0
+            left && file.has_content()
         })
         .map(|(path, file)| {
             let message = format!("/{path} is left over, {} bytes", file.size());

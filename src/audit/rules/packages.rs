@@ -1,7 +1,5 @@
 //! Rules about packages and what is beside them.
 
-use crate::view::Kind;
-
 use super::super::Finding;
 use super::super::subject::Subject;
 
@@ -69,15 +67,16 @@ pub(super) fn unpackaged(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn altered(subject: &Subject<'_>) -> Vec<Finding> {
-    let checksums = subject.view.packages.checksums.iter();
-    checksums
+    let packages = &subject.view.packages;
+    packages
+        .checksums
+        .iter()
         .filter_map(|(path, sum)| {
-            let Kind::Regular { md5, .. } = &subject.view.files.get(path)?.kind else {
-                return None;
-            };
-            let owner = subject.view.packages.owner(path).unwrap_or("its package");
+            let file = subject.view.files.get(path)?;
+            let owner = packages.owner(path).unwrap_or("its package");
             let message = format!("/{path} is not what {owner} has");
-            (hex::encode(md5) != *sum).then(|| Finding::new(format!("/{path}"), message))
+            (file.is_regular() && !sum.is_of(file))
+                .then(|| Finding::new(format!("/{path}"), message))
         })
         .collect()
 }

@@ -16,11 +16,27 @@ const CONFIG: &str = "etc/ssh/sshd_config";
 const FOLDER: &str = "etc/ssh";
 /// Deepest nesting of included files (`SERVCONF_MAX_DEPTH` of OpenSSH).
 const DEPTH: usize = 16;
-/// What lets a password in: a keyword in lower case, its default, and the values that do.
-const DOORS: [(&str, &str, &[&str]); 3] = [
-    ("passwordauthentication", "yes", &["yes"]),
-    ("permitemptypasswords", "no", &["yes"]),
-    ("permitrootlogin", "prohibit-password", &["yes"]),
+/// Most files of it that are read.
+const FILES: usize = 256;
+/// What lets a password in: keywords in lower case, of which the first is what is said of it, its
+/// default, and the word that does.
+const DOORS: [(&[&str], &str, &str); 3] = [
+    (&["passwordauthentication"], "yes", "so passwords are tried"),
+    (
+        &["permitemptypasswords"],
+        "no",
+        "so accounts without a password are open",
+    ),
+    (
+        &["permitrootlogin"],
+        "prohibit-password",
+        "so root may log in by any way that is open",
+    ),
+];
+/// Questions and answers, which PAM makes passwords of; its older name counts too.
+const QUESTIONS: [&str; 2] = [
+    "kbdinteractiveauthentication",
+    "challengeresponseauthentication",
 ];
 
 pub(super) fn authorized_keys(subject: &Subject<'_>) -> Vec<Finding> {
@@ -49,30 +65,49 @@ pub(super) fn sshd(subject: &Subject<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let mut said = Vec::new();
-    read(view, CONFIG, DEPTH, &mut said);
-    DOORS
-        .iter()
-        .filter_map(|(keyword, default, open)| {
-            // The first value counts: sshd_config(5).
-            let first = said.iter().find(|(known, _)| known == keyword);
-            let value = first.map_or(*default, |(_, value)| value.as_str());
-            let message = format!("/{CONFIG}: `{keyword}` is {value}, so passwords are tried");
-            open.contains(&value)
-                .then(|| Finding::new(format!("/{CONFIG}"), message))
-        })
-        .collect()
+    let mut left = FILES;
+    read(view, CONFIG, DEPTH, &mut left, &mut said);
+    // The first value counts: sshd_config(5).
+    let value = |names: &[&str], default: &'static str| {
+        let first = said
+            .iter()
+            .find(|(known, _)| names.contains(&known.as_str()));
+        first
+            .map_or(default, |(_, value)| value.as_str())
+            .to_owned()
+    };
+    let mut found: Vec<Finding> = Vec::new();
+    for (names, default, consequence) in DOORS {
+        let value = value(names, default);
+        if value == "yes" {
+            let message = format!("/{CONFIG}: `{}` is yes, {consequence}", names[0]);
+            found.push(Finding::new(format!("/{CONFIG}"), message));
+        }
+    }
+    if value(&QUESTIONS, "yes") == "yes" && value(&["usepam"], "no") == "yes" {
+        let message = format!(
+            "/{CONFIG}: `{}` is yes, so PAM asks for passwords",
+            QUESTIONS[0]
+        );
+        found.push(Finding::new(format!("/{CONFIG}"), message));
+    }
+    found
 }
 
 /// The keywords of a file and of what it includes, up to conditions, in the order they are read.
-fn read(view: &View, path: &str, depth: usize, said: &mut Vec<(String, String)>) -> bool {
+fn read(view: &View, path: &str, depth: usize, left: &mut usize, said: &mut Vec<(String, String)>) {
+    let Some(rest) = left.checked_sub(1) else {
+        return;
+    };
+    *left = rest;
     let text = view.text(path).unwrap_or_default();
     for line in text.lines() {
-        let line = line.trim();
+        let line = line.split('#').next().unwrap_or(line).trim();
         let end = line.find([' ', '\t', '=']).unwrap_or(line.len());
         let keyword = line[..end].to_ascii_lowercase();
         let value = line[end..].trim_matches([' ', '\t', '=', '"']);
         match keyword.as_str() {
-            "match" => return false,
+            "match" => return,
             "include" if depth > 0 => {
                 for pattern in value.split_whitespace() {
                     let pattern = match pattern.strip_prefix('/') {
@@ -84,14 +119,12 @@ fn read(view: &View, path: &str, depth: usize, said: &mut Vec<(String, String)>)
                     };
                     let found = view.files.keys().filter(|path| pattern.matches(path));
                     for path in found {
-                        read(view, path, depth - 1, said);
+                        read(view, path, depth - 1, left, said);
                     }
                 }
             }
             "" => {}
-            _ if keyword.starts_with('#') => {}
             _ => said.push((keyword, value.to_ascii_lowercase())),
         }
     }
-    true
 }

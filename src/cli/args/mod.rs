@@ -16,7 +16,7 @@ use crate::registry::Repository;
 
 use super::exit;
 
-pub(super) use look::{Audit, Diff, Inspect, Tree, Why};
+pub(super) use look::{Audit, Diff, Inspect, Source, Tree, Why};
 pub(super) use publishing::{Promote, Release, Sign, Verify};
 pub(super) use smoke::{CleanEngines, KeepWhen, MergeReports, Smoke, SmokeVerb};
 

@@ -75,7 +75,7 @@ impl Mirror {
         let mut head = "schema = 1\n".to_owned();
         if let Some(name) = extends {
             head.push_str(&format!("extends = \"{name}.toml\"\n"));
-            for shipped in ["alpine", "alpine-3.19"] {
+            for shipped in ["alpine", "alpine-3.19", "cli-alpine"] {
                 let to = directory.join(format!("{shipped}.toml"));
                 fs::copy(recipe(shipped), to).expect("a shipped recipe");
             }
