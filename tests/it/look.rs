@@ -10,18 +10,16 @@ use serde_json::Value;
 use crate::docker_registry::{DockerRegistry, Setup};
 use crate::product::{Run, command, dindimg, kept, recipe, small_recipe};
 
-/// The recipes whose packages the mirror has.
-const RECIPES: [&str; 9] = [
+/// Of the recipes whose packages the mirror has, one of each profile.
+const PROFILES: [&str; 5] = [
     "bookworm",
-    "bullseye",
-    "trixie",
-    "vmlc-bookworm",
     "vmlc-trixie",
     "rootless-bookworm",
-    "rootless-trixie",
     "cli-trixie",
     "kind-cluster",
 ];
+/// And the others.
+const OTHERS: [&str; 4] = ["bullseye", "trixie", "vmlc-bookworm", "rootless-trixie"];
 
 /// A lock of this run for a shipped recipe: mirrors drop what the committed one names.
 fn lock(name: &str) -> PathBuf {
@@ -59,8 +57,18 @@ fn json(run: Run) -> Value {
 }
 
 #[test]
-fn no_shipped_recipe_has_a_finding_that_nobody_has_accepted() {
-    for name in RECIPES {
+fn no_profile_has_a_finding_that_nobody_has_accepted() {
+    nothing_is_open(&PROFILES);
+}
+
+#[test]
+#[ignore = "a minute, and they differ by suites alone"]
+fn no_other_recipe_has_a_finding_that_nobody_has_accepted() {
+    nothing_is_open(&OTHERS);
+}
+
+fn nothing_is_open(recipes: &[&str]) {
+    for name in recipes {
         let run = look("audit", name, &["--fail-on=note", "--json"]);
         let said = json(run);
         let open: Vec<String> = said["images"]

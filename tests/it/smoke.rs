@@ -216,6 +216,7 @@ fn every_suite_holds_on_docker_and_nothing_is_left() {
 
 /// What is dropped and excluded there is nothing that the daemon needs.
 #[test]
+#[ignore = "more than a minute, and the default matrix runs on Podman too"]
 fn a_slim_image_holds_on_podman_and_nothing_is_left() {
     slim_images_hold(&["trixie"], &[]);
 }

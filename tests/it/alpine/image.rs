@@ -365,6 +365,7 @@ fn an_image_of_alpine_holds_on_docker() {
 }
 
 #[test]
+#[ignore = "more than a minute, in which Podman differs by its options alone"]
 fn an_image_of_alpine_holds_on_podman() {
     let Some(mirror) = shared() else { return };
     let archive = slim(mirror, "podman");
