@@ -13,7 +13,6 @@ use super::args::{Audit, Common};
 use super::context::{Session, replace};
 use super::exit::{Misuse, NotProven};
 use super::output::Output;
-
 use super::target::{Looking, Seen};
 
 /// Most findings of a rule that are said of an image.
