@@ -1,6 +1,7 @@
 //! The pipeline from a lock to an image, with its layer cache.
 
 mod artifact;
+mod assemble;
 mod config;
 mod error;
 mod exclude;
@@ -26,16 +27,13 @@ use crate::epoch::Epoch;
 use crate::family::{self, PackageSource, Repository};
 use crate::fetch::{CacheError, Derived, Fetcher};
 use crate::guest::{self, Sources};
-use crate::harden;
 use crate::layer::{Compression, LayerDescriptor, LayerInput, LayerOptions, write_layer};
-use crate::lock::{Lock, LockedDownload, LockedPackage, changed_in};
-use crate::oci::{BlobSource as _, Descriptor, ForeignBlobs, Image, ImageSet};
+use crate::lock::{Lock, LockedPackage, changed_in};
+use crate::oci::{BlobSource as _, Descriptor, ForeignBlobs, ImageSet};
 use crate::platform::Platform;
 use crate::progress::{Reporter, Stage};
-use crate::recipe::{Profile, Recipe};
+use crate::recipe::Recipe;
 use crate::resolve::{ResolveError, fetch_downloads, fetch_packages, filters, roots};
-use crate::setup::{self, Package, Setup, conventions};
-use crate::tree::{Kind, Meta, Node, Tree, TreePath};
 
 pub use config::identity;
 pub use error::BuildError;
@@ -47,9 +45,6 @@ pub use tags::{TagData, render as render_tag};
 
 /// What reading an image can fail with.
 type Fault = Box<dyn Error + Send + Sync>;
-
-/// The plugin of Docker's client that starts services.
-const COMPOSE: &str = "docker-compose";
 
 /// What building needs beside the recipe and the lock.
 pub struct Context<'a> {
@@ -115,15 +110,21 @@ pub fn build(
     if !changed.is_empty() {
         return Err(BuildError::Changed(changed));
     }
+    let finished = pool.install(|| build_platforms(recipe, lock, platforms, context))?;
     let mut images = Vec::new();
     let mut blobs = Blobs::default();
     let mut inventories = BTreeMap::new();
-    for &platform in platforms {
-        let (image, layers, inventory) =
-            pool.install(|| build_platform(recipe, lock, platform, context))?;
-        images.push(image);
+    for (&platform, (assembly, layers)) in platforms.iter().zip(finished) {
+        tell(&assembly, context);
+        images.push(config::image(
+            recipe,
+            lock,
+            platform,
+            context.epoch,
+            &assembly,
+        ));
         blobs.extend(layers);
-        inventories.insert(platform, inventory);
+        inventories.insert(platform, assembly.seen.inventory);
     }
     let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
     let set = ImageSet::new(images, config::annotations(recipe, &data, context.epoch))?;
@@ -165,12 +166,70 @@ struct Written {
     layer: LayerDescriptor,
 }
 
-fn build_platform(
+/// Builds every platform. Decoding, compressing and the network have work for all threads by
+/// themselves, and platforms share packages: one platform after the other. What lies between, the
+/// making of a tree, has work for one thread: all platforms at once.
+fn build_platforms(
     recipe: &Recipe,
     lock: &Lock,
+    platforms: &[Platform],
+    context: &Context<'_>,
+) -> Result<Vec<(Assembly, Blobs)>, BuildError> {
+    let mut finished = BTreeMap::new();
+    let mut unpacked = Vec::new();
+    let filters = filters(recipe);
+    for (position, &platform) in platforms.iter().enumerate() {
+        match start(recipe, lock, platform, context)? {
+            Start::Known(known) => {
+                finished.insert(position, *known);
+            }
+            Start::Fetched(work) => {
+                let packages = unpack::unpack(
+                    &work.locked,
+                    recipe,
+                    &filters,
+                    context.fetcher,
+                    context.reporter,
+                )?;
+                unpacked.push((position, work, packages));
+            }
+        }
+    }
+    let assembled = unpacked
+        .into_par_iter()
+        .map(|(position, work, packages)| {
+            let (layers, seen) = assemble::assemble(recipe, lock, &work, packages, context)?;
+            Ok((position, work, layers, seen))
+        })
+        .collect::<Vec<Result<_, BuildError>>>();
+    for one in assembled {
+        let (position, work, layers, seen) = one?;
+        finished.insert(position, write(&work, layers, seen, context)?);
+    }
+    Ok(finished.into_values().collect())
+}
+
+/// A platform's image: of the cache, or with all that it is made from on this machine.
+enum Start<'a> {
+    Known(Box<(Assembly, Blobs)>),
+    Fetched(Work<'a>),
+}
+
+/// What one platform's layers are made from.
+struct Work<'a> {
+    platform: Platform,
+    locked: Vec<&'a LockedPackage>,
+    sources: Vec<PackageSource>,
+    key: Digest,
+}
+
+/// Finds the image of a platform in the cache, or fetches what it is made from.
+fn start<'a>(
+    recipe: &'a Recipe,
+    lock: &'a Lock,
     platform: Platform,
     context: &Context<'_>,
-) -> Result<(Image, Blobs, Inventory), BuildError> {
+) -> Result<Start<'a>, BuildError> {
     let mut locked: Vec<&LockedPackage> = lock.packages_of(&recipe.variant, platform).collect();
     if locked.is_empty() {
         return Err(BuildError::Platform(platform));
@@ -183,16 +242,10 @@ fn build_platform(
         .sources(recipe, context.fetcher)
         .map_err(ResolveError::from)?;
     let key = image_key(recipe, &locked, &sources, platform, context)?;
-    if let Some((assembly, blobs)) = from_cache(&key, context)? {
-        context
-            .reporter
-            .note(Stage::Layer, &format!("{platform} is unchanged"));
-        tell(&assembly, context);
-        return Ok((
-            config::image(recipe, lock, platform, context.epoch, &assembly),
-            blobs,
-            assembly.seen.inventory,
-        ));
+    if let Some(known) = from_cache(&key, context)? {
+        let said = format!("{platform} is unchanged");
+        context.reporter.note(Stage::Layer, &said);
+        return Ok(Start::Known(Box::new(known)));
     }
     fetch_packages(
         lock,
@@ -201,7 +254,21 @@ fn build_platform(
         context.fetcher,
     )?;
     fetch_downloads(lock, &recipe.variant, platform, context.fetcher)?;
-    let (layers, seen) = assemble(recipe, lock, &locked, &sources, platform, context)?;
+    Ok(Start::Fetched(Work {
+        platform,
+        locked,
+        sources,
+        key,
+    }))
+}
+
+/// Writes the layers that the cache does not have, and remembers the image.
+fn write(
+    work: &Work<'_>,
+    layers: Layers,
+    seen: Seen,
+    context: &Context<'_>,
+) -> Result<(Assembly, Blobs), BuildError> {
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
     let keys: Vec<Digest> = layers
@@ -233,13 +300,13 @@ fn build_platform(
         layers: written,
         seen,
     };
-    tell(&assembly, context);
-    store::write_note(context.fetcher.cache(), Derived::Layers, &key, &assembly)?;
-    Ok((
-        config::image(recipe, lock, platform, context.epoch, &assembly),
-        blobs,
-        assembly.seen.inventory,
-    ))
+    store::write_note(
+        context.fetcher.cache(),
+        Derived::Layers,
+        &work.key,
+        &assembly,
+    )?;
+    Ok((assembly, blobs))
 }
 
 /// Says what should be known of an image, whether it was made now or before.
@@ -326,208 +393,6 @@ fn from_cache(
         }
     }
     Ok(Some((assembly, blobs)))
-}
-
-/// Packages, rules, guest, hardening and database, in the order of the design; cut into layers.
-fn assemble(
-    recipe: &Recipe,
-    lock: &Lock,
-    locked: &[&LockedPackage],
-    sources: &[PackageSource],
-    platform: Platform,
-    context: &Context<'_>,
-) -> Result<(Layers, Seen), BuildError> {
-    let epoch = context.epoch;
-    let filters = filters(recipe);
-    let mut unpacked = unpack::unpack(locked, recipe, &filters, context.fetcher, context.reporter)?;
-    let mut tree = Tree::new(epoch.seconds());
-    let conventions = conventions::of(&recipe.distribution);
-    (conventions.prepare)(&mut tree, platform.architecture, epoch)?;
-    unpack::place(&mut tree, &mut unpacked, recipe)?;
-    let packages: Vec<Package> = unpacked.into_iter().map(|one| one.package).collect();
-    let artifacts = artifacts(recipe, lock, platform)?;
-    let mut names: Vec<String> = packages.iter().map(Package::label).collect();
-    names.extend(artifacts.iter().map(artifact::Source::name));
-    names.extend(recipe.preloads.iter().map(preload::title));
-    let mtime = epoch.seconds();
-    artifact::place_all(
-        &mut tree,
-        &artifacts,
-        packages.len(),
-        &names,
-        context.fetcher,
-        mtime,
-    )?;
-    let first = packages.len() + artifacts.len();
-    preload::place_all(&mut tree, recipe, platform, first, &names, context)?;
-    let mut setup = Setup {
-        tree: &mut tree,
-        conventions,
-        packages: &packages,
-        architecture: platform.architecture,
-        epoch,
-        sources,
-        world: &world::world(recipe, &packages, context.repositories),
-        tags: world::tags(locked, context.repositories),
-        iptables: recipe.iptables,
-        filters: &filters,
-        rule: "",
-    };
-    setup::apply(&mut setup)?;
-    guest::enrol(&mut setup, &recipe.content)?;
-    let data = TagData::of(recipe, lock.packages_of(&recipe.variant, platform));
-    if recipe.profile.is_some() {
-        let runtime = guest::runtime(recipe);
-        let data = config::guest_data(recipe, &data);
-        guest::place(setup.tree, context.sources, &runtime.parts, &data, epoch)?;
-        for directory in &runtime.directories {
-            let path = TreePath::parse(directory.path).map_err(guest::GuestError::from)?;
-            if !setup.tree.contains(&path) {
-                let meta = Meta {
-                    uid: directory.owner,
-                    gid: directory.owner,
-                    ..Meta::root(directory.mode, epoch.seconds())
-                };
-                setup.tree.set(
-                    &path,
-                    Node {
-                        kind: Kind::Directory,
-                        meta,
-                    },
-                )?;
-            }
-        }
-    }
-    let runtime = guest::runtime(recipe);
-    for (path, target) in &runtime.links {
-        setup.link(path, target)?;
-    }
-    // Without a profile the packages are installed as they are; what the recipe adds is judged below
-    // like that of any image.
-    let unprivileged = match recipe.profile {
-        Some(_) => harden::mend(&mut setup, &recipe.hardening)?,
-        None => Vec::new(),
-    };
-    for (path, capability) in &runtime.capabilities {
-        harden::confer(&mut setup, path, *capability)?;
-    }
-    (conventions.write_database)(&mut setup)?;
-    let data = config::file_data(recipe, &data, platform);
-    guest::place_content(&mut setup, &recipe.content, &data)?;
-    let plugins = guest::plugins(setup.tree);
-    check_compose(recipe, setup.tree, &plugins)?;
-    check_cluster(recipe, setup.tree)?;
-    let seen = Seen {
-        unprivileged,
-        plugins,
-        notes: harden::check(setup.tree, &packages, recipe)?,
-        inventory: inventory::of(
-            setup.tree,
-            &packages,
-            recipe,
-            context.sources,
-            family::of(recipe),
-        )?,
-    };
-    let assigned = plan::assign(locked.iter().copied(), &roots(recipe));
-    let mut sources = sources_of(&packages, locked, &assigned, &artifacts);
-    let preloads = recipe.preloads.iter();
-    sources.extend(preloads.map(|one| segments::Source {
-        file: Some(preload::key(one, platform)),
-        layer: Some(LayerName::Preload),
-    }));
-    let layers = segments::cut(&tree, &sources, epoch);
-    Ok((layers, seen))
-}
-
-/// Services need their file and the program that reads it.
-fn check_compose(recipe: &Recipe, tree: &Tree, plugins: &[String]) -> Result<(), BuildError> {
-    let Some(file) = &recipe.compose.file else {
-        return Ok(());
-    };
-    let path = TreePath::parse(file.as_str()).map_err(guest::GuestError::from)?;
-    if tree.file(&path).is_none() {
-        return Err(BuildError::Compose(format!(
-            "the image has no {file}; bring it with [[file]]"
-        )));
-    }
-    if !plugins.iter().any(|plugin| plugin == COMPOSE) {
-        return Err(BuildError::Compose(
-            "the image has no plugin docker-compose; add its package to [packages] `include` (docker-compose from Debian 13 on, docker-compose-plugin of Docker's)"
-                .to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// A cluster needs what makes it and what talks to it, from wherever.
-fn check_cluster(recipe: &Recipe, tree: &Tree) -> Result<(), BuildError> {
-    if recipe.profile != Some(Profile::KindCluster) {
-        return Ok(());
-    }
-    let has = |path: &str| -> Result<bool, guest::GuestError> {
-        Ok(tree.file(&TreePath::parse(path)?).is_some())
-    };
-    for program in ["kind", "kubectl"] {
-        let places = [
-            format!("/usr/bin/{program}"),
-            format!("/usr/local/bin/{program}"),
-        ];
-        if !has(&places[0])? && !has(&places[1])? {
-            return Err(BuildError::Kind(format!(
-                "the image has no {program}, which the distribution has no package of (Debian has one from 13 on); bring it to {} with [[artifact]]",
-                places[1]
-            )));
-        }
-    }
-    match &recipe.kind.config {
-        Some(file) if !has(file.as_str())? => Err(BuildError::Kind(format!(
-            "the image has no {file} ([kind] `config`); bring it with [[file]]"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// What the image takes from elsewhere, with the file that the lock has for each.
-fn artifacts<'a>(
-    recipe: &'a Recipe,
-    lock: &'a Lock,
-    platform: Platform,
-) -> Result<Vec<artifact::Source<'a>>, BuildError> {
-    recipe
-        .artifacts
-        .iter()
-        .map(|artifact| {
-            let is = |one: &&LockedDownload| {
-                one.name == artifact.name && one.is_in(&recipe.variant, platform)
-            };
-            let locked = lock.downloads.iter().find(is);
-            let locked = locked.ok_or_else(|| BuildError::Artifact {
-                name: artifact.name.clone(),
-                message: format!("the lock has no file for {platform}; lock again"),
-            })?;
-            Ok(artifact::Source { artifact, locked })
-        })
-        .collect()
-}
-
-/// Where the entries of a tree are from, by the numbers of their owners.
-fn sources_of(
-    packages: &[Package],
-    locked: &[&LockedPackage],
-    assigned: &BTreeMap<String, LayerName>,
-    artifacts: &[artifact::Source<'_>],
-) -> Vec<segments::Source> {
-    let digests = unpack::digests(locked);
-    let of_packages = packages.iter().map(|package| segments::Source {
-        file: digests.get(&package.name).copied(),
-        layer: assigned.get(&package.name).copied(),
-    });
-    let of_artifacts = artifacts.iter().map(|one| segments::Source {
-        file: Some(one.key()),
-        layer: Some(LayerName::Extra),
-    });
-    of_packages.chain(of_artifacts).collect()
 }
 
 fn layer_key(input: &LayerInput, compression: Compression) -> Digest {

@@ -4,6 +4,7 @@ use crate::apk::members::MemberError;
 use crate::apk::package::PackageError as ApkError;
 use crate::build::BuildError;
 use crate::deb::archive::DebError;
+use crate::deploy::{DeployError, TemplateError};
 use crate::family::{FamilyError, PackageError};
 use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
@@ -79,7 +80,11 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if error.is::<NotProven>() {
         return Some(CHECKS);
     }
-    if error.is::<Misuse>() || error.is::<MergeError>() {
+    if error.is::<Misuse>()
+        || error.is::<MergeError>()
+        || error.is::<DeployError>()
+        || error.is::<TemplateError>()
+    {
         return Some(INPUT);
     }
     if let Some(error) = error.downcast_ref::<SmokeError>() {

@@ -50,6 +50,7 @@ fn object(seen: &Seen) -> Value {
             "files": view.files.len(),
             "layers": layers.collect::<Vec<_>>(),
             "packages": view.packages.installed,
+            "unreadable": view.packages.unreadable,
         })
     });
     json!({
@@ -110,6 +111,14 @@ fn platform(view: &View, packages: bool) -> String {
     for (name, value) in &config.labels {
         let name = printable(name);
         text.push_str(&format!("  {:12} {name}={}\n", "label", short(value)));
+    }
+    for (path, reason) in &view.packages.unreadable {
+        text.push_str(&format!(
+            "  {:12} /{} {}\n",
+            "unreadable",
+            printable(path),
+            printable(reason)
+        ));
     }
     text.push_str("  layers\n");
     for layer in &view.layers {

@@ -7,6 +7,7 @@ mod build;
 mod cache;
 mod completions;
 mod context;
+mod deploy;
 mod diff;
 mod engines;
 mod exit;
@@ -65,6 +66,7 @@ pub fn run() -> ExitCode {
         Verb::Diff(diff) => diff::run(diff, &arguments.common, &output),
         Verb::Why(why) => why::run(why, &arguments.common, &output),
         Verb::Tree(tree) => why::tree(tree, &arguments.common, &output),
+        Verb::Deploy(deploy) => deploy::run(deploy, &arguments.common, &output),
         Verb::Update(update) => update::run(update, &arguments.common, &output),
         Verb::Schema { markdown, report } => schema::run(*markdown, *report, &output),
         Verb::Cache(cache) => cache::run(cache, &arguments.common, &output),

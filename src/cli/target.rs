@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-use crate::build::{InRegistry, TagData};
+use crate::build::{InRegistry, TagData, render_tag};
 use crate::digest::Digest;
-use crate::oci::Layout;
+use crate::oci::{ImageConfig, Layout};
 use crate::recipe::{self, Recipe, VariantName};
 use crate::registry::Reference;
 use crate::release::ImageError;
@@ -158,8 +158,7 @@ impl<'a> Looking<'a> {
     }
 
     fn layout(&self, named: &str, path: &Path, name: Option<&str>) -> Result<Seen> {
-        let layout = Layout::open(path)?;
-        let digest = layout.find(name)?.digest;
+        let (layout, digest) = opened(path, name)?;
         Ok(Seen {
             name: named.to_owned(),
             recipe: None,
@@ -171,10 +170,7 @@ impl<'a> Looking<'a> {
     }
 
     fn published(&self, named: &str) -> Result<Seen> {
-        let reference: Reference = named.parse()?;
-        let registry = publish::registry(self.access, self.session)?;
-        let digest = registry.resolve(&reference)?;
-        let digest = digest.ok_or_else(|| ImageError::Absent(reference.clone()))?;
+        let (reference, digest) = self.resolve(named)?;
         let images = Pulled::new(self.session, self.access);
         let repository = reference.repository.to_string();
         let blobs = InRegistry {
@@ -190,6 +186,93 @@ impl<'a> Looking<'a> {
             own: BTreeSet::new(),
         })
     }
+
+    /// The digest that a reference leads to now.
+    fn resolve(&self, named: &str) -> Result<(Reference, Digest)> {
+        let reference: Reference = named.parse()?;
+        let registry = publish::registry(self.access, self.session)?;
+        let digest = registry.resolve(&reference)?;
+        let digest = digest.ok_or_else(|| ImageError::Absent(reference.clone()))?;
+        Ok((reference, digest))
+    }
+
+    /// The label and the reference of the one image that a name stands for, without its layers.
+    pub fn promised(&self, named: &str) -> Result<Promised> {
+        let path = Path::new(named);
+        if path.extension().is_some_and(|ending| ending == RECIPE) {
+            return self.promised_by_recipe(path);
+        }
+        if let Some((path, name)) = layout(named) {
+            let (layout, digest) = opened(&path, name.as_deref())?;
+            return Ok(Promised {
+                reference: None,
+                name: named.to_owned(),
+                configurations: view::configurations(&layout, &digest)?,
+            });
+        }
+        let (reference, digest) = self.resolve(named).with_context(|| {
+            format!("{named} is no recipe and no layout here, and as an image of a registry it cannot be read")
+        })?;
+        let images = Pulled::new(self.session, self.access);
+        let repository = reference.repository.to_string();
+        let blobs = InRegistry {
+            images: &images,
+            repository: &repository,
+        };
+        Ok(Promised {
+            reference: Some(format!("{repository}@{digest}")),
+            name: reference.to_string(),
+            configurations: view::configurations(&blobs, &digest)?,
+        })
+    }
+
+    fn promised_by_recipe(&self, path: &Path) -> Result<Promised> {
+        let recipes = recipe::load(path)?;
+        let alone = [DEFAULT.parse().map_err(|error: String| anyhow!(error))?];
+        let chosen = recipes.select(match self.variants {
+            [] => &alone[..],
+            variants => variants,
+        })?;
+        let [recipe] = chosen[..] else {
+            bail!(
+                "{} has several images; choose one with --variant",
+                path.display()
+            );
+        };
+        let lock = current_lock(self.session, &recipes, self.make)?;
+        let built = build::make(self.session, recipe, &lock, self.make, self.access)?;
+        let digest = built.set.top().digest;
+        let data = TagData::of(recipe, lock.packages_of_variant(&recipe.variant));
+        let tag = recipe.tags.first().map(|tag| render_tag(tag, &data));
+        let tag = tag.transpose()?.unwrap_or_else(|| "latest".to_owned());
+        let repository = build::place(None, self.session, recipe)?;
+        let (place, reference) = match &repository {
+            Some(repository) => (repository.to_string(), format!("{repository}@{digest}")),
+            // As `build --load` names it.
+            None => (recipe.name.clone(), format!("{}:{tag}", recipe.name)),
+        };
+        Ok(Promised {
+            reference: Some(reference),
+            name: format!("{place}:{tag}"),
+            configurations: view::configurations(&built, &digest)?,
+        })
+    }
+}
+
+/// What an image says of itself, and how it is pulled.
+pub(super) struct Promised {
+    /// Its reference, by digest where it is a registry's; none in a layout.
+    pub reference: Option<String>,
+    /// What people know it by.
+    pub name: String,
+    /// The configurations of its platforms.
+    pub configurations: Vec<ImageConfig>,
+}
+
+fn opened(path: &Path, name: Option<&str>) -> Result<(Layout, Digest)> {
+    let layout = Layout::open(path)?;
+    let digest = layout.find(name)?.digest;
+    Ok((layout, digest))
 }
 
 /// The path of a layout or an archive, and the name of an image in it: `PATH` or `PATH:NAME`.

@@ -1,6 +1,20 @@
 //! Manifests that start an image where it runs: data in, text out. Nothing here runs anything.
 
+mod choices;
+mod engine;
+mod error;
+mod model;
+mod plan;
+mod storage;
+mod target;
 mod template;
+#[cfg(test)]
+mod tests;
 mod workload;
 
+pub use choices::{Choices, Form, KEYS, Key};
+pub use error::DeployError;
+pub use plan::{Place, Subject};
+pub use target::{COMMON, Rendered, TARGETS, Target, target};
+pub use template::{TemplateError, Templates};
 pub use workload::{Directory, Job, Workload};

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::template::render;
+use super::model::{Container, Kind, Mount, Probe, Resources, Security, Variable, Volume};
+use super::template::TEMPLATES;
 
 /// A pod with one container.
 ///
 /// Its arguments and variables are what the container gets, letter by letter: what Kubernetes would
 /// take for a reference to a variable is escaped
 /// (kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Workload {
     /// Name of the pod.
     pub name: String,
@@ -23,13 +23,10 @@ pub struct Workload {
     /// The image's reference.
     pub image: String,
     /// Program and arguments instead of the image's entry point; the image's own when empty.
-    #[serde(serialize_with = "literals")]
     pub command: Vec<String>,
     /// Arguments instead of the image's; the image's own when empty.
-    #[serde(serialize_with = "literals")]
     pub args: Vec<String>,
     /// Environment on top of the image's.
-    #[serde(serialize_with = "literal_values")]
     pub env: BTreeMap<String, String>,
     /// Every privilege.
     pub privileged: bool,
@@ -48,7 +45,7 @@ pub struct Workload {
 }
 
 /// A directory that ends with its pod, an `emptyDir`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Directory {
     /// What the pod calls it. Podman has one volume for all the pods of a name.
     pub name: String,
@@ -59,11 +56,9 @@ pub struct Directory {
 }
 
 /// A job of one pod, which is not tried a second time.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Job {
     /// The pod; the job has its name.
-    #[serde(flatten)]
     pub workload: Workload,
     /// Seconds after which the cluster ends it.
     pub deadline: u32,
@@ -71,39 +66,109 @@ pub struct Job {
     pub keep: u32,
 }
 
+/// What the templates `pod` and `job` are given.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Data<'a> {
+    name: &'a str,
+    namespace: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    container: Container,
+    volumes: Vec<Volume>,
+    runtime_class: &'a str,
+    grace: u32,
+    deadline: u32,
+    keep: u32,
+}
+
 impl Workload {
     /// The pod as YAML.
     pub fn pod(&self) -> String {
-        render("pod", self)
+        render("pod.yaml", &self.data(0, 0))
+    }
+
+    fn data(&self, deadline: u32, keep: u32) -> Data<'_> {
+        let texts = |texts: &[String]| texts.iter().map(|text| literal(text)).collect();
+        let variable = |(name, value): (&String, &String)| Variable {
+            name: name.clone(),
+            value: literal(value),
+            field: String::new(),
+            note: String::new(),
+        };
+        let limit = self
+            .memory
+            .map(|bytes| ("memory".to_owned(), bytes.to_string()));
+        let ready = Probe {
+            exec: self.ready.clone(),
+            period: 2,
+            timeout: 10,
+            failures: 1,
+            ..Probe::default()
+        };
+        let mounts = self.directories.iter().map(|directory| Mount {
+            volume: directory.name.clone(),
+            path: directory.path.clone(),
+            read_only: false,
+            sub_path: String::new(),
+        });
+        let volumes = self.directories.iter().map(|directory| Volume {
+            name: directory.name.clone(),
+            note: String::new(),
+            kind: Kind::Empty {
+                memory: directory.memory,
+                size: String::new(),
+            },
+        });
+        Data {
+            name: &self.name,
+            namespace: "",
+            labels: &self.labels,
+            container: Container {
+                name: self.container.clone(),
+                image: self.image.clone(),
+                command: texts(&self.command),
+                args: texts(&self.args),
+                env: self.env.iter().map(variable).collect(),
+                security: Security {
+                    privileged: self.privileged,
+                    read_only: self.read_only,
+                    ..Security::default()
+                },
+                resources: Resources::new(BTreeMap::new(), limit.into_iter().collect()),
+                readiness: (!self.ready.is_empty()).then_some(ready),
+                mounts: mounts.collect(),
+                ..Container::default()
+            },
+            volumes: volumes.collect(),
+            runtime_class: self.runtime_class.as_deref().unwrap_or_default(),
+            grace: self.grace,
+            deadline,
+            keep,
+        }
     }
 }
 
 impl Job {
     /// The job as YAML.
     pub fn yaml(&self) -> String {
-        render("job", self)
+        render("job.yaml", &self.workload.data(self.deadline, self.keep))
     }
+}
+
+fn render(name: &str, data: &Data<'_>) -> String {
+    TEMPLATES
+        .render(name, data, false)
+        .expect("the data has every field of the template, which a test renders")
 }
 
 /// `$(NAME)` and `$$` have a meaning in arguments and values; a second dollar takes it away. Where
 /// neither stands nothing is changed, since Podman 4 takes variables as they are.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     if text.contains("$$") || text.contains("$(") {
         text.replace('$', "$$")
     } else {
         text.to_owned()
     }
-}
-
-fn literals<S: serde::Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(texts.iter().map(|text| literal(text)))
-}
-
-fn literal_values<S: serde::Serializer>(
-    values: &BTreeMap<String, String>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(values.iter().map(|(name, value)| (name, literal(value))))
 }
 
 #[cfg(test)]

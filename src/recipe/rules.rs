@@ -18,6 +18,8 @@ vocabulary! {
         UnownedFiles = "unowned-files",
         /// Programs that no package brings.
         UnpackagedPrograms = "unpackaged-programs",
+        /// Databases of packages that cannot be read.
+        UnreadablePackages = "unreadable-packages",
         /// Files that are not what their package has.
         AlteredFiles = "altered-files",
         /// Devices in layers.

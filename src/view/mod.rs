@@ -15,7 +15,7 @@ pub use error::ViewError;
 pub use file::{File, Kind, Secret};
 pub use graph::Graph;
 pub use packages::{Installed, Manager, Packages, Sum};
-pub use read::views;
+pub use read::{configurations, views};
 
 use std::collections::BTreeMap;
 

@@ -13,15 +13,17 @@ use serde::Serialize;
 use super::file::{File, Kind};
 use super::stack::{Files, directory, follow};
 
-/// dpkg's list of what is installed.
-const STATUS: &str = "var/lib/dpkg/status";
+/// Where dpkg's database is.
+const DPKG: &str = "var/lib/dpkg";
+/// Its list of what is installed.
+const STATUS: &str = "status";
 /// The same in images without dpkg, a file a package.
-const STATUS_PARTS: &str = "var/lib/dpkg/status.d/";
+const STATUS_PARTS: &str = "status.d";
 /// Files that stand elsewhere than in their packages (dpkg-divert(1)), three lines each: the path,
 /// where it is instead, and the package whose own files stay, `:` for none.
-const DIVERSIONS: &str = "var/lib/dpkg/diversions";
+const DIVERSIONS: &str = "diversions";
 /// dpkg's lists of files.
-const INFO: &str = "var/lib/dpkg/info/";
+const INFO: &str = "info";
 /// What apk keeps as its user has it (apk's `protected_paths.d`).
 const PROTECTED: &str = "etc/";
 /// apk's database, before and since version 3.
@@ -67,6 +69,8 @@ pub struct Packages {
     pub checksums: BTreeMap<String, Sum>,
     /// The same of files that are there to be changed: conffiles, and what apk protects.
     pub settings: BTreeMap<String, Sum>,
+    /// Databases that cannot be read, with what is wrong: what they have is not known.
+    pub unreadable: BTreeMap<String, String>,
 }
 
 /// A digest that a database of packages has.
@@ -133,17 +137,26 @@ impl Packages {
     }
 
     fn dpkg(&mut self, files: &Files, places: &Places<'_>) {
-        let parts = files
-            .range(STATUS_PARTS.to_owned()..)
-            .take_while(|(path, _)| path.starts_with(STATUS_PARTS));
-        let parts = parts.filter(|(path, _)| !path.ends_with(".md5sums"));
-        let status = files.get_key_value(STATUS).into_iter().chain(parts);
-        for text in status.filter_map(|(_, file)| text(file)) {
-            let Ok(stanzas) = Deb822::from_str(&text) else {
-                continue;
+        let root = directory(files, DPKG);
+        let parts = below(files, &format!("{root}/{STATUS_PARTS}"));
+        let parts = parts.filter(|(path, file)| file.is_regular() && !path.ends_with(".md5sums"));
+        let whole = format!("{root}/{STATUS}");
+        let status = files.get_key_value(&whole);
+        for (path, _) in status.into_iter().chain(parts) {
+            let stanzas = content(files, path).and_then(|text| {
+                Deb822::from_str(&text).map_err(|error| format!("is no list of packages: {error}"))
+            });
+            let stanzas = match stanzas {
+                Ok(stanzas) => stanzas,
+                Err(reason) => {
+                    self.unreadable.insert(path.clone(), reason);
+                    continue;
+                }
             };
             for stanza in stanzas.iter() {
                 let Some(name) = stanza.get("Package") else {
+                    let reason = "has a stanza without `Package`".to_owned();
+                    self.unreadable.insert(path.clone(), reason);
                     continue;
                 };
                 // status.d has no Status: what is there is installed.
@@ -181,23 +194,28 @@ impl Packages {
                 self.installed.insert(key, one);
             }
         }
-        let diverted = diversions(files);
-        let info = files.range(INFO.to_owned()..);
-        for (path, file) in info.take_while(|(path, _)| path.starts_with(INFO)) {
-            let name = &path[INFO.len()..];
+        let diverted = diversions(files, &root);
+        for (path, _) in below(files, &format!("{root}/{INFO}")) {
+            let name = path
+                .rsplit_once('/')
+                .map_or(path.as_str(), |(_, name)| name);
             let Some((name, kind)) = name.rsplit_once('.') else {
                 continue;
             };
             let name = name.split(':').next().unwrap_or(name);
-            if !self.installed.contains_key(name) {
+            if !self.installed.contains_key(name) || !["list", "md5sums"].contains(&kind) {
                 continue;
             }
             let place = |path: &str| match diverted.get(path.trim_matches('/')) {
                 Some((to, by)) if by != name => places.of(to),
                 _ => places.of(path),
             };
-            let Some(text) = text(file).filter(|_| ["list", "md5sums"].contains(&kind)) else {
-                continue;
+            let text = match content(files, path) {
+                Ok(text) => text,
+                Err(reason) => {
+                    self.unreadable.insert(path.clone(), reason);
+                    continue;
+                }
             };
             for line in text.lines() {
                 if kind == "list" {
@@ -211,11 +229,18 @@ impl Packages {
     }
 
     fn apk(&mut self, files: &Files, places: &Places<'_>) {
-        let found = INSTALLED.iter().find_map(|path| {
-            let path = follow(files, path)?;
-            text(files.get(&path)?)
-        });
-        for block in found.unwrap_or_default().split("\n\n") {
+        let there = |path: &&&str| follow(files, path).is_some_and(|it| files.contains_key(&it));
+        let Some(path) = INSTALLED.iter().find(there) else {
+            return;
+        };
+        let found = match content(files, path) {
+            Ok(found) => found,
+            Err(reason) => {
+                self.unreadable.insert((*path).to_owned(), reason);
+                return;
+            }
+        };
+        for block in found.split("\n\n") {
             let mut one = Installed {
                 version: String::new(),
                 architecture: String::new(),
@@ -261,6 +286,10 @@ impl Packages {
                 }
             }
             if name.is_empty() {
+                if !block.trim().is_empty() {
+                    let reason = "has a block without a name (`P:`)".to_owned();
+                    self.unreadable.insert((*path).to_owned(), reason);
+                }
                 continue;
             }
             let owners = paths.into_iter().map(|path| (path, name.clone()));
@@ -297,8 +326,8 @@ fn relations(field: &str) -> Vec<Vec<String>> {
 
 /// Where files are that are not where their packages have them, without leading slashes, and whose
 /// own stay.
-fn diversions(files: &Files) -> BTreeMap<String, (String, String)> {
-    let text = files.get(DIVERSIONS).and_then(text).unwrap_or_default();
+fn diversions(files: &Files, root: &str) -> BTreeMap<String, (String, String)> {
+    let text = content(files, &format!("{root}/{DIVERSIONS}")).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let plain = |path: &str| path.trim_matches('/').to_owned();
     lines
@@ -307,11 +336,28 @@ fn diversions(files: &Files) -> BTreeMap<String, (String, String)> {
         .collect()
 }
 
-fn text(file: &File) -> Option<String> {
+/// The files of a directory, and of those in it.
+fn below<'a>(
+    files: &'a Files,
+    directory: &str,
+) -> impl Iterator<Item = (&'a String, &'a File)> + use<'a> {
+    let top = format!("{directory}/");
+    files
+        .range(top.clone()..)
+        .take_while(move |(path, _)| path.starts_with(&top))
+}
+
+/// A file's text, through links, or what is wrong with it.
+fn content(files: &Files, path: &str) -> Result<String, String> {
+    let file = follow(files, path).and_then(|path| files.get(&path));
+    let file = file.ok_or("is a link to nowhere")?;
     match &file.kind {
         Kind::Regular {
             text: Some(bytes), ..
-        } => Some(String::from_utf8_lossy(bytes).into_owned()),
-        _ => None,
+        } => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        Kind::Regular { .. } => {
+            Err("is too large to be read, or elsewhere behind a link".to_owned())
+        }
+        _ => Err("is no file".to_owned()),
     }
 }

@@ -33,14 +33,7 @@ pub fn views(
     top: &Digest,
     platforms: &[Platform],
 ) -> Result<Vec<View>, ViewError> {
-    let mut manifests = Vec::new();
-    gather(blobs, top, DEPTH, &mut manifests)?;
-    let mut images = Vec::new();
-    for (digest, manifest) in manifests {
-        let bytes = read_document(blobs, &manifest.config.digest, false)?;
-        let config: ImageConfig = read_json(&manifest.config.digest, &bytes)?;
-        images.push((digest, manifest, config));
-    }
+    let images = images(blobs, top)?;
     let known: Vec<String> = images.iter().map(|(_, _, config)| name(config)).collect();
     for wanted in platforms {
         let wanted = wanted.to_string();
@@ -68,6 +61,34 @@ pub fn views(
         .into_iter()
         .filter(|(_, _, config)| is_wanted(config))
         .map(|(digest, manifest, config)| view(blobs, digest, manifest, config))
+        .collect()
+}
+
+/// The configurations of the images that `top` leads to, without a look at their layers.
+///
+/// # Errors
+/// [`ViewError`] when a document is missing, or is not what its digest says.
+pub fn configurations(
+    blobs: &dyn ForeignBlobs,
+    top: &Digest,
+) -> Result<Vec<ImageConfig>, ViewError> {
+    let images = images(blobs, top)?;
+    Ok(images.into_iter().map(|(_, _, config)| config).collect())
+}
+
+fn images(
+    blobs: &dyn ForeignBlobs,
+    top: &Digest,
+) -> Result<Vec<(Digest, Manifest, ImageConfig)>, ViewError> {
+    let mut manifests = Vec::new();
+    gather(blobs, top, DEPTH, &mut manifests)?;
+    manifests
+        .into_iter()
+        .map(|(digest, manifest)| {
+            let bytes = read_document(blobs, &manifest.config.digest, false)?;
+            let config = read_json(&manifest.config.digest, &bytes)?;
+            Ok((digest, manifest, config))
+        })
         .collect()
 }
 

@@ -16,6 +16,7 @@ mod contract;
 mod cutting_proxy;
 mod deb_builder;
 mod deliver;
+mod deploy;
 mod docker_ce;
 mod docker_registry;
 mod engines;

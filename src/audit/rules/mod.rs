@@ -97,6 +97,13 @@ pub const RULES: &[Rule] = &[
         run: files::capabilities,
     },
     Rule {
+        id: Id::UnreadablePackages,
+        level: Level::Error,
+        title: "A database of packages that cannot be read",
+        help: "What it has cannot be judged, nor updated or scanned: put the file back as dpkg or apk writes it.",
+        run: packages::unreadable,
+    },
+    Rule {
         id: Id::AlteredFiles,
         level: Level::Warning,
         title: "A file that is not what its package has",

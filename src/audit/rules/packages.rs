@@ -45,6 +45,13 @@ pub(super) fn manager(subject: &Subject<'_>) -> Vec<Finding> {
         .collect()
 }
 
+pub(super) fn unreadable(subject: &Subject<'_>) -> Vec<Finding> {
+    let databases = subject.view.packages.unreadable.iter();
+    databases
+        .map(|(path, reason)| Finding::new(format!("/{path}"), format!("/{path} {reason}")))
+        .collect()
+}
+
 pub(super) fn unpackaged(subject: &Subject<'_>) -> Vec<Finding> {
     let packages = &subject.view.packages;
     if packages.owners.is_empty() {

@@ -175,6 +175,31 @@ pub fn broken() -> Vec<(AuditRule, Image, &'static str)> {
             "not what docker.io has",
         ),
         (
+            Rule::UnreadablePackages,
+            sound().with(file("var/lib/dpkg/status", 0o644, "no list\n")),
+            "/var/lib/dpkg/status is no list of packages",
+        ),
+        (
+            Rule::UnreadablePackages,
+            sound().with(file("var/lib/dpkg/status", 0o644, "Version: 1\n\n")),
+            "/var/lib/dpkg/status has a stanza without `Package`",
+        ),
+        (
+            Rule::UnreadablePackages,
+            sound().with(entry(
+                "var/lib/dpkg/status",
+                EntryType::Directory,
+                0o755,
+                "",
+            )),
+            "/var/lib/dpkg/status is no file",
+        ),
+        (
+            Rule::UnreadablePackages,
+            sound().with(file("lib/apk/db/installed", 0o644, "V:1\nA:x86_64\n\n")),
+            "/lib/apk/db/installed has a block without a name",
+        ),
+        (
             Rule::UnpackagedPrograms,
             sound().with(file("usr/bin/tool", 0o755, "program")),
             "/usr/bin/tool is of no package",

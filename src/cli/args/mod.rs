@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod deploy;
 mod look;
 mod publishing;
 mod smoke;
@@ -16,6 +17,7 @@ use crate::registry::Repository;
 
 use super::exit;
 
+pub(super) use deploy::Deploy;
 pub(super) use look::{Audit, Diff, Inspect, Source, Tree, Why};
 pub(super) use publishing::{Promote, Release, Sign, Verify};
 pub(super) use smoke::{CleanEngines, KeepWhen, MergeReports, Smoke, SmokeVerb};
@@ -102,6 +104,9 @@ A recipe without a lock file gets one; a changed recipe is resolved again, keepi
     Why(Why),
     /// Show the packages of an image as a tree of what needs what
     Tree(Tree),
+    /// Print the manifest that starts an image where it runs, or say what is wrong with one
+    #[command(after_help = deploy::HELP)]
+    Deploy(Deploy),
     /// Move locks to the newest packages, and say what has changed
     Update(Update),
     /// Print the JSON Schema of recipes

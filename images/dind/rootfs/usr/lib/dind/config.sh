@@ -145,6 +145,7 @@ config_load_storage() {
   cfg_storage=${DIND_STORAGE:-$cfg_storage}
   cfg_storage_size=${DIND_STORAGE_SIZE:-$recipe_storage_size}
   cfg_storage_loop_file=${DIND_STORAGE_LOOP_FILE:-}
+  cfg_storage_device=${DIND_STORAGE_DEVICE:-}
   config_percent DIND_GC_DISK "${DIND_GC_DISK-$recipe_gc_disk}"
   cfg_gc_disk=$percent
   config_percent DIND_GC_INODES "${DIND_GC_INODES-$recipe_gc_inodes}"

@@ -24,6 +24,8 @@
 . "$lib/security.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/lock.sh
 . "$lib/lock.sh"
+# shellcheck source=images/dind/rootfs/usr/lib/dind/device.sh
+. "$lib/device.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/storage.sh
 . "$lib/storage.sh"
 # shellcheck source=images/dind/rootfs/usr/lib/dind/tls.sh
@@ -68,6 +70,7 @@ prepare_begin() {
     engine_locate "$@"
     listen_socket "$@"
   fi
+  device_mount
   cgroup_scan
   # Where the outer container has any mount shared with its host, its volumes are too: what is mounted on them would show
   # outside, and stay there. A directory that is no mount of its own refuses, and needs nothing.

@@ -1,0 +1,64 @@
+//! Why no manifest is made.
+
+use super::template::TemplateError;
+
+/// Why no manifest is made.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// There is no such target.
+    #[error("there is no target `{name}`{hint}; `dindimg deploy --list` has them")]
+    Target {
+        /// What was asked for.
+        name: String,
+        /// The nearest name, as a question.
+        hint: String,
+    },
+    /// There is no such key.
+    #[error("there is no key `{name}`{hint}; `dindimg deploy --list` has those of each target")]
+    Key {
+        /// What was said.
+        name: String,
+        /// The nearest name, as a question.
+        hint: String,
+    },
+    /// A key does nothing for a target.
+    #[error("`{name}` means nothing to the target {target}, which knows {known}")]
+    Unused {
+        /// The key.
+        name: &'static str,
+        /// The target.
+        target: &'static str,
+        /// The target's keys.
+        known: String,
+    },
+    /// A value is not of its key's kind.
+    #[error("`{name}` cannot be `{value}`: it is {reason}")]
+    Value {
+        /// The key.
+        name: &'static str,
+        /// What was said.
+        value: String,
+        /// What it has to be.
+        reason: String,
+    },
+    /// A target is not for such images.
+    #[error(
+        "the target {target} is for images of the profile {wanted}; {image} has the profile {profile}"
+    )]
+    Profile {
+        /// The target.
+        target: &'static str,
+        /// The profiles that it is for.
+        wanted: String,
+        /// The image.
+        image: String,
+        /// Its profile.
+        profile: String,
+    },
+    /// What was said does not go together.
+    #[error("{0}")]
+    Together(String),
+    /// A template cannot be used.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}

@@ -1,0 +1,296 @@
+//! Manifests as users see them, and what holds for every target.
+
+use super::DeployError;
+use super::choices::{Choices, Form, KEYS};
+use super::plan::Subject;
+use super::target::{COMMON, TARGETS, target};
+use super::template::Templates;
+use crate::guest::{Confinement, Contract, Engine, Port, Privileges};
+
+fn subject(profile: &str) -> Subject {
+    let rootless = profile == "rootless";
+    let port = |port, purpose: &str| Port {
+        port,
+        purpose: purpose.to_owned(),
+    };
+    let volumes: &[&str] = match rootless {
+        true => &["/home/rootless/.local/share/docker"],
+        false => &["/var/lib/docker", "/var/lib/containerd"],
+    };
+    Subject {
+        image: "registry.example.com/ci/docker@sha256:0123".to_owned(),
+        name: "registry.example.com/ci/docker:26.1".to_owned(),
+        contract: Contract {
+            schema: 1,
+            profile: profile.to_owned(),
+            engine: Engine {
+                name: "docker".to_owned(),
+                version: "26.1.5".to_owned(),
+            },
+            distribution: "debian/trixie".to_owned(),
+            init: "tini".to_owned(),
+            iptables: "legacy".to_owned(),
+            storage: vec!["overlay2".to_owned(), "loop".to_owned()],
+            ports: match profile {
+                "vmlc" => vec![port(22, "ssh")],
+                "kind-cluster" => Vec::new(),
+                _ => vec![port(2376, "docker-tls")],
+            },
+            volumes: volumes.iter().map(|path| (*path).to_owned()).collect(),
+            stop_timeout: 10,
+            privileges: Privileges {
+                privileged: !rootless,
+                unconfined: match rootless {
+                    true => vec![
+                        Confinement::Seccomp,
+                        Confinement::Apparmor,
+                        Confinement::Selinux,
+                        Confinement::Proc,
+                    ],
+                    false => Vec::new(),
+                },
+                devices: match rootless {
+                    true => vec!["/dev/net/tun".to_owned()],
+                    false => Vec::new(),
+                },
+            },
+            read_only: false,
+            writable: Vec::new(),
+            plugins: Vec::new(),
+            client_key_mode: "0600".to_owned(),
+        },
+    }
+}
+
+fn choices(said: &[(&str, &str)]) -> Choices {
+    let mut choices = Choices::default();
+    for (name, value) in said {
+        choices.say(name, value).expect("a key and its value");
+    }
+    choices
+}
+
+fn rendered(
+    name: &str,
+    profile: &str,
+    said: &[(&str, &str)],
+    explain: bool,
+) -> Result<String, DeployError> {
+    let templates = Templates::with(None).expect("the program's own");
+    let target = target(name).expect("a target");
+    let files = target.render(&subject(profile), &choices(said), &templates, explain)?;
+    let texts = files.into_iter();
+    Ok(texts
+        .map(|file| format!("# --- {}\n{}", file.name, file.text))
+        .collect())
+}
+
+fn text(name: &str, profile: &str, said: &[(&str, &str)]) -> String {
+    rendered(name, profile, &[least(name), said].concat(), false).expect("a manifest")
+}
+
+/// What has to be said.
+fn least(name: &str) -> &'static [(&'static str, &'static str)] {
+    match name {
+        "github-runners" => &[("runner.image", "registry.example.com/ci/runner:2")],
+        _ => &[],
+    }
+}
+
+#[test]
+fn every_target_of_every_profile_is_as_it_was() {
+    for target in TARGETS {
+        for profile in target.profiles {
+            insta::assert_snapshot!(
+                format!("{}.{profile}", target.name),
+                text(target.name, profile, &[])
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_said_is_in_the_manifest() {
+    let sidecar = "kubernetes-sidecar";
+    for (name, said) in [
+        (
+            "plain-tcp",
+            &[("sidecar", "plain"), ("connection", "tcp")][..],
+        ),
+        ("socket", &[("connection", "socket")]),
+        (
+            "memory",
+            &[("storage.kind", "memory"), ("runtime-class", "kata")],
+        ),
+        ("kata", &[("runtime-class", "kata")]),
+        (
+            "block",
+            &[("storage.kind", "block"), ("storage.class", "fast")],
+        ),
+        (
+            "persistent",
+            &[("storage.kind", "persistent"), ("namespace", "ci")],
+        ),
+        ("sysbox", &[("runtime-class", "sysbox-runc")]),
+        (
+            "gvisor",
+            &[("runtime-class", "gvisor"), ("storage.kind", "memory")],
+        ),
+        (
+            "guarded",
+            &[
+                ("pod-security", "true"),
+                ("network-policy", "true"),
+                ("namespace", "ci"),
+            ],
+        ),
+    ] {
+        insta::assert_snapshot!(format!("said.{name}"), text(sidecar, "dind", said));
+    }
+    let explained = rendered(sidecar, "rootless", &[], true).expect("a manifest");
+    insta::assert_snapshot!("explained", explained);
+}
+
+/// Other values than the default.
+fn others(name: &str) -> Vec<String> {
+    let key = KEYS.iter().find(|key| key.name == name).expect("a key");
+    let one = |value: &str| vec![value.to_owned()];
+    match key.form {
+        Form::Text | Form::Name => one("other"),
+        Form::Word(words) => {
+            let others = words.iter().filter(|word| **word != key.default);
+            others.map(|word| (*word).to_owned()).collect()
+        }
+        Form::Bytes => one("7Gi"),
+        Form::Cpu => one("3"),
+        Form::Port => one("2222"),
+    }
+}
+
+#[test]
+fn every_key_of_a_target_changes_its_manifest() {
+    // Some mean something beside another alone.
+    let beside: [&[(&str, &str)]; 3] = [
+        &[],
+        &[("storage.kind", "memory")],
+        &[("storage.kind", "persistent")],
+    ];
+    for target in TARGETS {
+        let render = |profile: &str, said: &[&[(&str, &str)]]| {
+            let said = [&[least(target.name)], said].concat().concat();
+            rendered(target.name, profile, &said, false).ok()
+        };
+        for key in COMMON.iter().chain(target.keys) {
+            let changes = others(key).iter().any(|value| {
+                target.profiles.iter().any(|profile| {
+                    beside.iter().any(|beside| {
+                        let with = render(profile, &[beside, &[(*key, value.as_str())]]);
+                        let without = render(profile, &[beside]);
+                        with.is_some() && without.is_some() && with != without
+                    })
+                })
+            });
+            assert!(changes, "{key} changes nothing of {}", target.name);
+        }
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_said() {
+    let errors: [(&str, &str, &[(&str, &str)], &str); 9] = [
+        (
+            "kubernetes-sidecar",
+            "vmlc",
+            &[],
+            "for images of the profile dind or rootless",
+        ),
+        (
+            "compose",
+            "dind",
+            &[("namespace", "a")],
+            "means nothing to the target compose",
+        ),
+        (
+            "kubernetes-pod",
+            "dind",
+            &[("storage.kind", "memory"), ("memory.limit", "2Gi")],
+            "say more, or a smaller `storage.size`",
+        ),
+        (
+            "kubernetes-pod",
+            "rootless",
+            &[("storage.kind", "loop")],
+            "a rootless daemon cannot mount",
+        ),
+        (
+            "compose",
+            "dind",
+            &[("storage.kind", "block")],
+            "for Kubernetes alone",
+        ),
+        ("kubernetes-kind-cluster", "dind", &[], "kind-cluster"),
+        ("github-runners", "dind", &[], "runner.image"),
+        (
+            "gitlab-ci",
+            "dind",
+            &[("connection", "socket")],
+            "share no socket",
+        ),
+        (
+            "compose",
+            "rootless",
+            &[("connection", "socket")],
+            "`connection` is tls or tcp",
+        ),
+    ];
+    for (name, profile, said, words) in errors {
+        let error = rendered(name, profile, said, false)
+            .expect_err(name)
+            .to_string();
+        assert!(error.contains(words), "{name} of {profile}: {error}");
+    }
+    let error = target("kubernetes-sidecars")
+        .expect_err("no target")
+        .to_string();
+    assert!(error.contains("`kubernetes-sidecar`"), "{error}");
+}
+
+#[test]
+fn a_directory_of_templates_replaces_those_of_its_names_and_no_others() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    std::fs::write(
+        path.join("kubernetes-pod.yaml.hbs"),
+        "# {{name}} of {{{subject}}}\n",
+    )
+    .expect("written");
+    let templates = Templates::with(Some(path)).expect("templates");
+    let target = target("kubernetes-pod").expect("a target");
+    let render = |templates: &Templates| {
+        target.render(
+            &subject("dind"),
+            &choices(&[("name", "own")]),
+            templates,
+            false,
+        )
+    };
+    let files = render(&templates).expect("a manifest");
+    assert_eq!(
+        files[0].text,
+        "# own of registry.example.com/ci/docker:26.1\n"
+    );
+
+    std::fs::write(path.join("kubernetes-pod.yaml.hbs"), "{{nothing}}").expect("written");
+    let templates = Templates::with(Some(path)).expect("templates");
+    let error = render(&templates).expect_err("no such value").to_string();
+    assert!(error.contains("kubernetes-pod.yaml.hbs"), "{error}");
+
+    std::fs::write(path.join("kubernetes-pods.yaml.hbs"), "").expect("written");
+    let error = Templates::with(Some(path))
+        .map(|_| ())
+        .expect_err("an unknown name");
+    assert!(
+        error.to_string().contains("kubernetes-pods.yaml.hbs"),
+        "{error}"
+    );
+}

@@ -1,0 +1,379 @@
+//! Manifests: judged by the schemas of those who read them, and run by real engines.
+
+mod engines;
+mod pods;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::images::{REPOSITORY, built_recipe};
+use crate::product::{Run, dindimg, kept, recipe};
+
+/// Recipes of each profile with a daemon: the recipe and the variant.
+const PROFILES: [(&str, &str); 4] = [
+    ("bookworm", "slim"),
+    ("rootless-trixie", "slim"),
+    ("vmlc-trixie", "slim"),
+    ("kind-cluster", "slim"),
+];
+
+/// The newest versions of Kubernetes that the schemas are of.
+const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
+
+/// `dindimg deploy` of a shipped recipe, which is built first.
+fn deploy(name: &str, variant: &str, more: &[&str]) -> Run {
+    built_recipe(name, variant);
+    let recipe = recipe(name);
+    let lock = kept("locks").join(format!("{name}.lock"));
+    let mut arguments = vec![
+        "deploy",
+        recipe.to_str().expect("UTF-8"),
+        "--variant",
+        variant,
+        "--platform",
+        PLATFORM,
+        "--allow-expired",
+        "--lock-file",
+        lock.to_str().expect("UTF-8"),
+    ];
+    arguments.extend(more);
+    dindimg(&arguments)
+}
+
+const PLATFORM: &str = if cfg!(target_arch = "aarch64") {
+    "linux/arm64"
+} else {
+    "linux/amd64"
+};
+
+/// The directory of published schemas, downloaded once and known by their digests.
+fn schemas() -> &'static Path {
+    static SCHEMAS: OnceLock<PathBuf> = OnceLock::new();
+    SCHEMAS.get_or_init(|| {
+        let requirements = source("requirements.txt");
+        let text = fs::read_to_string(&requirements).expect("read");
+        let directory = kept("schemas").join(
+            text.lines()
+                .map(|line| &line[line.len() - 8..])
+                .collect::<String>(),
+        );
+        if !directory.is_dir() {
+            let part = directory.with_extension("part");
+            let _ = fs::remove_dir_all(&part);
+            let run = Command::new("/usr/bin/python3")
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--no-deps",
+                    "--require-hashes",
+                ])
+                .args(["--disable-pip-version-check", "--no-compile"])
+                .args(["--target".as_ref(), part.as_os_str()])
+                .args(["--requirement".as_ref(), requirements.as_os_str()])
+                .output();
+            Run::of(run.expect("pip runs (python3-pip)")).good();
+            fs::rename(&part, &directory).expect("moved");
+        }
+        directory
+    })
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/deploy")
+        .join(name)
+}
+
+fn judged(arguments: &[&Path]) -> Run {
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg(source("schemas.py")).args(arguments);
+    Run::of(
+        command
+            .output()
+            .expect("python3 runs (python3-jsonschema, python3-yaml)"),
+    )
+}
+
+fn by_kubernetes(version: &str, files: &[PathBuf]) -> Run {
+    let place = schemas().join("kubernetes_validate/kubernetes-json-schema");
+    let mut arguments = vec![Path::new("kubernetes"), &place, Path::new(version)];
+    arguments.extend(files.iter().map(PathBuf::as_path));
+    judged(&arguments)
+}
+
+fn by_schema(name: &str, files: &[PathBuf]) -> Run {
+    let place = schemas()
+        .join("check_jsonschema/builtin_schemas/vendor")
+        .join(name);
+    let mut arguments = vec![Path::new("schema"), &place];
+    arguments.extend(files.iter().map(PathBuf::as_path));
+    judged(&arguments)
+}
+
+/// What is said about pods, each with the profiles that it can be said of.
+const SAID: &[(&str, &[&str])] = &[
+    (
+        "plain",
+        &["--set", "sidecar=plain", "--set", "connection=tcp"],
+    ),
+    (
+        "socket",
+        &["--set", "connection=socket", "--set", "cpu.limit=2"],
+    ),
+    (
+        "memory",
+        &["--storage", "memory", "--runtime-class", "kata"],
+    ),
+    ("loop", &["--storage", "loop"]),
+    (
+        "block",
+        &["--storage", "block", "--set", "storage.class=fast"],
+    ),
+    (
+        "persistent",
+        &["--storage", "persistent", "--set", "namespace=ci"],
+    ),
+    ("sysbox", &["--runtime-class", "sysbox-runc"]),
+    (
+        "gvisor",
+        &["--runtime-class", "gvisor", "--storage", "memory"],
+    ),
+    (
+        "guarded",
+        &[
+            "--set",
+            "pod-security=true",
+            "--set",
+            "network-policy=true",
+            "--set",
+            "namespace=ci",
+        ],
+    ),
+    ("explained", &["--explain"]),
+];
+
+#[test]
+fn every_manifest_for_kubernetes_is_valid_in_its_three_newest_versions() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut files = Vec::new();
+    let mut keep = |name: String, text: &str| {
+        let path = directory.path().join(format!("{name}.yaml"));
+        fs::write(&path, text).expect("written");
+        files.push(path);
+    };
+    for (name, variant) in PROFILES {
+        let targets: &[&str] = match name {
+            "vmlc-trixie" => &["kubernetes-pod"],
+            "kind-cluster" => &["kubernetes-pod", "kubernetes-kind-cluster"],
+            _ => &["kubernetes-pod", "kubernetes-sidecar"],
+        };
+        for target in targets {
+            let run = deploy(name, variant, &["--target", target]).good();
+            keep(format!("{name}-{target}"), &run.stdout);
+        }
+    }
+    for (what, said) in SAID {
+        let all = [&["--target", "kubernetes-sidecar"], *said].concat();
+        let run = deploy("bookworm", "slim", &all).good();
+        keep(format!("said-{what}"), &run.stdout);
+    }
+    assert!(files.len() >= 17);
+    for version in VERSIONS {
+        let run = by_kubernetes(version, &files);
+        assert_eq!(
+            run.code,
+            Some(0),
+            "{version}:\n{}{}",
+            run.stdout,
+            run.stderr
+        );
+    }
+
+    // The judge sees what is wrong.
+    let wrong = fs::read_to_string(&files[0])
+        .expect("read")
+        .replace("imagePullPolicy", "imagePulPolicy");
+    let path = directory.path().join("wrong.yaml");
+    fs::write(&path, wrong).expect("written");
+    let run = by_kubernetes(VERSIONS[0], &[path]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stdout.contains("imagePulPolicy"), "{}", run.stdout);
+}
+
+#[test]
+fn every_compose_file_is_valid() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut files = Vec::new();
+    for (number, (name, variant, more)) in [
+        ("bookworm", "slim", &[][..]),
+        (
+            "bookworm",
+            "slim",
+            &["--set", "connection=socket", "--set", "cpu.limit=500m"],
+        ),
+        (
+            "bookworm",
+            "slim",
+            &[
+                "--storage",
+                "memory",
+                "--set",
+                "client.command=echo $HOME: \"x\" # y",
+            ],
+        ),
+        ("rootless-trixie", "slim", &["--set", "connection=tcp"]),
+        ("vmlc-trixie", "slim", &[]),
+        ("kind-cluster", "slim", &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run = deploy(name, variant, &[&["--target", "compose"], more].concat()).good();
+        let path = directory.path().join(format!("{number}.yaml"));
+        fs::write(&path, run.stdout).expect("written");
+        files.push(path);
+    }
+    let run = by_schema("compose-spec.json", &files);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let compose = engines::compose();
+    for file in &files {
+        let run = Command::new(&compose)
+            .arg("--file")
+            .arg(file)
+            .arg("config")
+            .output();
+        let run = Run::of(run.expect("docker-compose runs")).good();
+        if file.ends_with("2.yaml") {
+            // As it is read, `$` is `$` again.
+            assert!(
+                run.stdout.contains("echo $$HOME: \"x\" # y"),
+                "{}",
+                run.stdout
+            );
+        }
+    }
+}
+
+#[test]
+fn a_manifest_is_pinned_by_the_digest_that_a_push_gives_the_image() {
+    let push = |more: &[&str]| deploy("bookworm", "slim", more);
+    let text = push(&["--target", "kubernetes-pod"]).good().stdout;
+    assert!(text.contains("image: bookworm-slim:"), "{text}");
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = directory.path().join("config.toml");
+    fs::write(&config, format!("repository = \"{REPOSITORY}\"\n")).expect("written");
+    let config = config.to_str().expect("UTF-8");
+    let more = ["--config", config, "--target", "kubernetes-pod"];
+    let text = push(&more).good().stdout;
+    assert!(
+        text.contains(&format!("image: {REPOSITORY}@sha256:")),
+        "{text}"
+    );
+    assert_eq!(
+        push(&more).good().stdout,
+        text,
+        "the same words, the same bytes"
+    );
+}
+
+#[test]
+fn words_that_mean_nothing_are_errors_that_say_what_was_meant() {
+    let run = dindimg(&["deploy", "--list"]).good();
+    assert!(
+        run.stdout
+            .lines()
+            .any(|line| line.starts_with("kubernetes-sidecar ")),
+        "{}",
+        run.stdout
+    );
+    let run = dindimg(&["deploy", "--list", "--target", "compose"]).good();
+    assert!(run.stdout.contains("memory.limit"), "{}", run.stdout);
+    for (arguments, words) in [
+        (&["--target", "composed"][..], "did you mean `compose`?"),
+        (
+            &["--target", "compose", "--set", "memory.limits=1Gi"],
+            "did you mean `memory.limit`?",
+        ),
+        (
+            &["--target", "compose", "--set", "memory.limit=lots"],
+            "bytes, such as 4Gi",
+        ),
+        (
+            &["--target", "compose", "--storage", "discs"],
+            "disk or memory",
+        ),
+        (&["--target", "compose", "--set", "name"], "KEY=VALUE"),
+        (&[], "--target"),
+    ] {
+        let all = [&["deploy", "nothing.toml"], arguments].concat();
+        let said = dindimg(&all).failed(2);
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+    let said = deploy(
+        "bookworm",
+        "slim",
+        &["--target", "compose", "--set", "namespace=x"],
+    )
+    .failed(2);
+    assert!(
+        said.contains("means nothing to the target compose"),
+        "{said}"
+    );
+}
+
+#[test]
+fn values_come_from_a_file_and_files_that_are_there_are_not_written_over() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| {
+        directory
+            .path()
+            .join(name)
+            .to_str()
+            .expect("UTF-8")
+            .to_owned()
+    };
+    fs::write(
+        at("values.toml"),
+        "name = \"ci\"\n[memory]\nlimit = \"8Gi\"\n",
+    )
+    .expect("written");
+    let (values, output) = (at("values.toml"), at("out"));
+    let run = |more: &[&str]| {
+        let all = [
+            "--target",
+            "kubernetes-pod",
+            "--values",
+            &values,
+            "--output",
+            &output,
+        ];
+        deploy("bookworm", "slim", &[&all, more].concat())
+    };
+    let file = directory.path().join("out/pod.yaml");
+    run(&[]).good();
+    let text = fs::read_to_string(&file).expect("written");
+    assert!(
+        text.contains("name: ci\n") && text.contains("memory: 8Gi"),
+        "{text}"
+    );
+    run(&[]).good();
+    let said = run(&["--set", "memory.limit=9Gi"]).failed(2);
+    assert!(
+        said.contains("another content") && said.contains("--force"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(&file).expect("there"), text);
+    run(&["--set", "memory.limit=9Gi", "--force"]).good();
+    let text = fs::read_to_string(&file).expect("written");
+    assert!(text.contains("memory: 9Gi"), "{text}");
+    fs::write(at("values.toml"), "[memory]\nlimits = \"8Gi\"\n").expect("written");
+    let said = run(&[]).failed(2);
+    assert!(
+        said.contains("values.toml") && said.contains("did you mean `memory.limit`?"),
+        "{said}"
+    );
+}

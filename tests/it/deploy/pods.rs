@@ -1,0 +1,155 @@
+//! Pods, as Podman plays them.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::deploy;
+use crate::deliver::busybox_archive;
+use crate::engines;
+use crate::images::built_recipe;
+use crate::product::{Run, kept};
+use crate::smoke::in_turn_on_podman;
+
+fn podman(arguments: &[&str]) -> Run {
+    let output = engines::podman().command("podman").args(arguments).output();
+    Run::of(output.expect("podman runs"))
+}
+
+/// A manifest that is played, and taken away at the end.
+struct Played {
+    name: String,
+    file: tempfile::NamedTempFile,
+}
+
+impl Played {
+    fn of(name: &str, text: &str) -> Self {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), text).expect("written");
+        let run = podman(&["kube", "play", file.path().to_str().expect("UTF-8")]);
+        assert_eq!(run.code, Some(0), "{text}\n{}{}", run.stdout, run.stderr);
+        Self {
+            name: name.to_owned(),
+            file,
+        }
+    }
+
+    fn exec(&self, container: &str, script: &str) -> Run {
+        podman(&[
+            "exec",
+            &format!("{}-{container}", self.name),
+            "sh",
+            "-c",
+            script,
+        ])
+    }
+
+    fn until(&self, container: &str, script: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let run = self.exec(container, script);
+            if run.code == Some(0) {
+                return run.stdout.trim().to_owned();
+            }
+            let log = podman(&["logs", &format!("{}-{container}", self.name)]);
+            let late = started.elapsed() > Duration::from_secs(120);
+            assert!(
+                !late,
+                "{script}: {}\n{}{}",
+                run.stderr, log.stdout, log.stderr
+            );
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    /// Gives the daemon in a container the nested image `t`.
+    fn give(&self, container: &str) {
+        let archive = kept("contract").join("nested-pod.tar");
+        busybox_archive(&archive);
+        let to = format!("{}-{container}:/t.tar", self.name);
+        podman(&["cp", archive.to_str().expect("UTF-8"), &to]).good();
+        self.until(container, "docker load -qi /t.tar");
+    }
+
+    fn down(&self) {
+        let path = self.file.path().to_str().expect("UTF-8");
+        let run = podman(&["kube", "down", path]);
+        assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+        assert_ne!(podman(&["pod", "exists", &self.name]).code, Some(0));
+    }
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        podman(&["pod", "rm", "--force", "--time", "1", &self.name]);
+    }
+}
+
+/// The volumes of Podman, those of images that other tests use among them.
+fn volumes() -> Vec<String> {
+    let list = podman(&["volume", "ls", "--quiet"]).good().stdout;
+    list.lines().map(str::to_owned).collect()
+}
+
+const ADDRESS: &str = "$(ip -4 -o addr show eth0 | sed 's/.*inet //; s,/.*,,')";
+
+#[test]
+fn a_daemon_beside_its_work_serves_it_and_its_containers_answer_at_the_pods_address() {
+    in_turn_on_podman(|| {
+        let image = engines::podman().load(&built_recipe("bookworm", "slim"));
+        let image_is = format!("image={image}");
+        for (name, connection) in [
+            ("deploy-tls", "tls"),
+            ("deploy-tcp", "tcp"),
+            ("deploy-socket", "socket"),
+        ] {
+            let before = volumes();
+            let said = [format!("name={name}"), format!("connection={connection}")];
+            // Podman 4.3 knows no native sidecars.
+            let run = deploy(
+                "bookworm",
+                "slim",
+                &[
+                    "--target",
+                    "kubernetes-sidecar",
+                    "--set",
+                    "sidecar=plain",
+                    "--set",
+                    &said[0],
+                    "--set",
+                    &said[1],
+                    "--set",
+                    &image_is,
+                    "--set",
+                    "client.command=sleep 600",
+                ],
+            );
+            let pod = Played::of(name, &run.good().stdout);
+            pod.until("work", "docker version");
+            pod.give("docker");
+            assert_eq!(pod.until("work", "docker run --rm t echo nested"), "nested");
+            let serve = "docker run -d -p 80:80 t sh -c 'echo found >/index.html; exec busybox httpd -f -p 80 -h /'";
+            pod.until("work", serve);
+            let fetch = format!(
+                "docker run --rm --network host t busybox wget -qO- http://{ADDRESS}/index.html"
+            );
+            assert_eq!(pod.until("docker", &fetch), "found");
+            if connection != "socket" {
+                // The daemon is the pod's alone.
+                let port = if connection == "tls" { 2376 } else { 2375 };
+                let open = format!(
+                    "docker run --rm --network host t busybox nc -w 2 {ADDRESS} {port} </dev/null"
+                );
+                assert_ne!(pod.exec("docker", &open).code, Some(0));
+            }
+            pod.down();
+            let left: Vec<String> = volumes()
+                .into_iter()
+                .filter(|one| !before.contains(one))
+                .collect();
+            for volume in &left {
+                podman(&["volume", "rm", "--force", volume]);
+            }
+        }
+        podman(&["image", "rm", "--force", &image]);
+    });
+}
