@@ -111,16 +111,18 @@ fn program(token: &str) -> &str {
     token.rsplit('/').next().unwrap_or(token)
 }
 
+/// Whether a command starts a daemon, and does not only look for one: `pgrep -x dockerd`.
 fn starts(tokens: &[&str]) -> bool {
-    let looks = |token: &str| {
-        let words = ["pgrep", "pkill", "killall", "pidof", "which", "grep"];
-        words.contains(&program(token)) || (token.starts_with('-') && !token.starts_with("-c"))
-    };
+    let known = ["dockerd", "dockerd-entrypoint.sh", "dockerd-rootless.sh"];
+    let asking = [
+        "command", "grep", "killall", "pgrep", "pidof", "pkill", "which",
+    ];
     let daemon = |(at, token): (usize, &&str)| {
-        let known = ["dockerd", "dockerd-entrypoint.sh", "dockerd-rootless.sh"];
-        let first = at == 0 && program(token) == "dind";
-        let asked = at > 0 && looks(tokens[at - 1]);
-        first || (known.contains(&program(token)) && !asked)
+        let mut before = tokens[..at].iter().rev();
+        let before = before.find(|token| !token.starts_with('-'));
+        let asked = before.is_some_and(|token| asking.contains(&program(token)));
+        let wrapper = at == 0 && program(token) == "dind";
+        wrapper || (known.contains(&program(token)) && !asked)
     };
     tokens.iter().enumerate().any(daemon)
 }
@@ -160,13 +162,14 @@ fn listening(container: &Container, tokens: &[&str], machine: bool) -> Option<Li
     let explicit = tokens.iter().any(|token| program(token) == "dockerd");
     let mut tls = tokens.iter().filter(flag).any(|token| !off(token));
     if !explicit {
-        if tokens.iter().filter(flag).any(off) {
+        let certificates = makes_certificates(container);
+        if tokens.iter().filter(flag).any(off) && certificates != Some(false) {
             return None;
         }
         match env.value("DIND_LISTEN") {
             Some("unix") => {}
             None if env.settings.contains_key("DIND_LISTEN") => return None,
-            _ if makes_certificates(container)? => {
+            _ if certificates? => {
                 tls = true;
                 listening.tls.push(2376);
             }
@@ -216,4 +219,40 @@ pub fn tcp(host: &str) -> Option<(&str, Option<u16>)> {
         _ => (rest, None),
     };
     Some((address.trim_matches(['[', ']']), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_starts_a_daemon_or_looks_for_one() {
+        for (words, started) in [
+            (["sh", "-ec", "dockerd & docker info"].as_slice(), true),
+            (
+                &["tini", "--", "/usr/local/bin/dockerd-entrypoint.sh"],
+                true,
+            ),
+            (&["dind", "dockerd", "-H", "fd://"], true),
+            (&["sh", "-c", "mkdir x; (dockerd-entrypoint.sh)"], true),
+            (
+                &["sh", "-c", "until pgrep -x dockerd; do sleep 1; done"],
+                false,
+            ),
+            (&["docker", "run", "--name", "dind"], false),
+            (&[], false),
+        ] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(starts(&tokens(&words)), started, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_an_address_and_may_have_a_port() {
+        assert_eq!(tcp("tcp://0.0.0.0:2375"), Some(("0.0.0.0", Some(2375))));
+        assert_eq!(tcp("tcp://:2376/"), Some(("", Some(2376))));
+        assert_eq!(tcp("tcp://[::1]:2375"), Some(("::1", Some(2375))));
+        assert_eq!(tcp("tcp://docker"), Some(("docker", None)));
+        assert_eq!(tcp("unix:///var/run/docker.sock"), None);
+    }
 }

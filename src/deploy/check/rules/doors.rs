@@ -1,6 +1,7 @@
 //! Ways from outside to a daemon, and from a daemon to its host.
 
 use super::super::daemon::{Daemon, tokens};
+use super::super::image::Reference;
 use super::super::model::{Container, Group, HostNamespace, Manifest, Platform, Reach, Source};
 use super::{Found, Level, subject};
 
@@ -15,6 +16,9 @@ const SOCKETS: &[&str] = &[
     "/run/podman/podman.sock",
     "/var/run/podman/podman.sock",
 ];
+
+/// Directories in which such sockets are; programs that look after hosts mount them for other ends.
+const DIRECTORIES: &[&str] = &["/var/run", "/run"];
 
 /// Containers that name both ports without publishing the plain one, which is worse and another rule.
 pub fn both_ports(manifest: &Manifest) -> Vec<Found> {
@@ -98,7 +102,8 @@ fn listens(group: &Group, one: &Container, daemon: &Daemon) -> Option<Found> {
     Some(Found::new(place, message).level(level))
 }
 
-/// Any container; that the mount is read-only changes nothing, since a socket is spoken through.
+/// Any container; that the mount is read-only changes nothing, since a socket is spoken through. The
+/// sockets' directories count where the image is Docker's own.
 pub fn host_socket(manifest: &Manifest) -> Vec<Found> {
     let mut found = Vec::new();
     for (group, one) in manifest.containers() {
@@ -106,7 +111,9 @@ pub fn host_socket(manifest: &Manifest) -> Vec<Found> {
             let Source::Host(path) = &mount.source else {
                 continue;
             };
-            if !SOCKETS.contains(&path.as_str()) {
+            let docker = one.reference().is_some_and(Reference::official);
+            let directory = docker && DIRECTORIES.contains(&path.as_str());
+            if !directory && !SOCKETS.contains(&path.as_str()) {
                 continue;
             }
             let message = format!(

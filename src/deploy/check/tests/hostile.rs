@@ -99,6 +99,20 @@ fn what_is_too_much_is_refused() {
 }
 
 #[test]
+fn what_is_just_not_too_much_is_checked() {
+    let names: String = (0..40).map(|n| format!("n{n}, ")).collect();
+    let mut text = "services:\n".to_owned();
+    for n in 0..900 {
+        text.push_str(&format!(
+            "  d{n}: {{image: 'docker:dind', networks: {{a: {{aliases: [{names}]}}}}}}\n  \
+             c{n}: {{image: x, environment: {{DOCKER_HOST: 'tcp://nobody:2376'}}}}\n"
+        ));
+    }
+    let findings = check(&text).expect("a manifest");
+    assert!(findings.len() > 900);
+}
+
+#[test]
 fn what_is_no_manifest_is_said_to_be_none() {
     for text in [
         "",

@@ -85,6 +85,19 @@ pub const BROKEN: &[Case] = &[
         "the job's network",
     ),
     (
+        "plain-port",
+        GITLAB,
+        &[
+            ("CERTDIR: \"/certs\"", "CERTDIR: \"\""),
+            (
+                "      alias: docker",
+                "      alias: docker\n      command: [--tls=false]",
+            ),
+            ("tcp://docker:2376", "tcp://docker:2375"),
+        ],
+        "the job's network",
+    ),
+    (
         "host-socket",
         DEPLOYMENT,
         &[
@@ -116,6 +129,21 @@ pub const BROKEN: &[Case] = &[
             "[\"certs:/certs/client:ro\", \"/var/run/docker.sock:/var/run/docker.sock\"]",
         )],
         "root there",
+    ),
+    (
+        "host-socket",
+        DEPLOYMENT,
+        &[
+            (
+                "image: registry.example.com/ci/runner:7",
+                "image: docker:29-cli\n          volumeMounts: [{name: run, mountPath: /var/run}]",
+            ),
+            (
+                "emptyDir: {}}",
+                "emptyDir: {}}\n        - {name: run, hostPath: {path: /var/run}}",
+            ),
+        ],
+        "has /var/run of its host",
     ),
     (
         "host-network",
