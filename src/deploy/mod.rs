@@ -1,5 +1,6 @@
 //! Manifests that start an image where it runs: data in, text out. Nothing here runs anything.
 
+mod check;
 mod choices;
 mod engine;
 mod error;
@@ -12,6 +13,7 @@ mod template;
 mod tests;
 mod workload;
 
+pub use check::{CheckError, CheckRule, Finding, Level, Limit, RULES, check};
 pub use choices::{Choices, Form, KEYS, Key};
 pub use error::DeployError;
 pub use plan::{Place, Subject};
