@@ -12,6 +12,7 @@ use crate::guest::{Contract, LABEL};
 use super::args::{Common, Deploy};
 use super::context::{Session, replace};
 use super::exit::Misuse;
+use super::manifest;
 use super::output::Output;
 use super::target::{Looking, Promised};
 
@@ -19,6 +20,9 @@ use super::target::{Looking, Promised};
 const VALUES_LIMIT: u64 = 1 << 20;
 
 pub(super) fn run(arguments: &Deploy, common: &Common, output: &Output) -> Result<()> {
+    if !arguments.check.is_empty() {
+        return manifest::run(&arguments.check, arguments.fail_on.into(), output);
+    }
     if arguments.list {
         let chosen = arguments.target.as_deref().map(target).transpose()?;
         return list(chosen, output);

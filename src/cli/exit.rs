@@ -4,7 +4,7 @@ use crate::apk::members::MemberError;
 use crate::apk::package::PackageError as ApkError;
 use crate::build::BuildError;
 use crate::deb::archive::DebError;
-use crate::deploy::{DeployError, TemplateError};
+use crate::deploy::{CheckError, DeployError, TemplateError};
 use crate::family::{FamilyError, PackageError};
 use crate::fetch::{CacheError, FetchError};
 use crate::lock::LockError;
@@ -84,6 +84,7 @@ fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         || error.is::<MergeError>()
         || error.is::<DeployError>()
         || error.is::<TemplateError>()
+        || error.is::<CheckError>()
     {
         return Some(INPUT);
     }

@@ -15,6 +15,7 @@ mod images;
 mod inspect;
 mod keys;
 mod lock;
+mod manifest;
 mod output;
 mod progress;
 mod promote;

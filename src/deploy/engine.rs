@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::choices::{bytes, engine_bytes};
 use super::model::{Container, Kind, Volume};
-use super::plan::RUN;
+use super::volumes::RUN;
 
 /// Mounts in an engine's words.
 #[derive(Clone, Debug, Default, Serialize)]

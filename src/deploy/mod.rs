@@ -2,15 +2,18 @@
 
 mod check;
 mod choices;
+mod containers;
 mod engine;
 mod error;
 mod model;
 mod plan;
+mod runtime;
 mod storage;
 mod target;
 mod template;
 #[cfg(test)]
 mod tests;
+mod volumes;
 mod workload;
 
 pub use check::{CheckError, CheckRule, Finding, Level, Limit, RULES, check};

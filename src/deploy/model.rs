@@ -202,6 +202,11 @@ pub enum Kind {
         /// What has to be there, in Kubernetes' words: `Directory`, `File`, `Socket`, `CharDevice`.
         kind: String,
     },
+    /// A `ConfigMap` of the manifest.
+    Config {
+        /// Its name.
+        name: String,
+    },
     /// A secret.
     Secret {
         /// Its name.
@@ -214,7 +219,8 @@ impl Serialize for Volume {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut value = json!({
             "name": self.name, "note": self.note,
-            "empty": null, "claim": null, "ephemeral": null, "host": null, "secret": null,
+            "empty": null, "claim": null, "ephemeral": null, "host": null,
+            "config": null, "secret": null,
         });
         let (kind, of_kind) = match &self.kind {
             Kind::Empty { memory, size } => (
@@ -226,6 +232,7 @@ impl Serialize for Volume {
                 ("ephemeral", json!({ "class": class, "size": size }))
             }
             Kind::Host { path, kind } => ("host", json!({ "path": path, "kind": kind })),
+            Kind::Config { name } => ("config", json!({ "name": name })),
             Kind::Secret { name } => ("secret", json!({ "name": name })),
         };
         value[kind] = of_kind;

@@ -3,7 +3,8 @@
 use super::choices::{Choices, bytes};
 use super::error::DeployError;
 use super::model::{Device, Kind, Mount, Variable, Volume};
-use super::plan::{Claim, Place, is_kata};
+use super::plan::{Claim, Place};
+use super::runtime::is_kata;
 use crate::guest::Contract;
 
 /// What the daemon's data is kept on, and what that takes.

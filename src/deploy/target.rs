@@ -281,6 +281,13 @@ impl Target {
                 "a service and its job share no socket: `connection` is tls or tcp".to_owned(),
             ));
         }
+        let one_pod = self.keys != RUNNERS && self.keys != AGENT;
+        if !one_pod && choices.get("storage.kind") == "persistent" {
+            return Err(DeployError::Together(
+                "pods that a controller makes run beside each other and cannot take over one claim: `storage.kind` is disk, memory, loop or block"
+                    .to_owned(),
+            ));
+        }
         if self.keys == RUNNERS && choices.get("runner.image").is_empty() {
             return Err(DeployError::Together(
                 "the target needs the image of the runner: say --set runner.image=REFERENCE"

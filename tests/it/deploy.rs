@@ -169,10 +169,21 @@ fn every_manifest_for_kubernetes_is_valid_in_its_three_newest_versions() {
         let targets: &[&str] = match name {
             "vmlc-trixie" => &["kubernetes-pod"],
             "kind-cluster" => &["kubernetes-pod", "kubernetes-kind-cluster"],
-            _ => &["kubernetes-pod", "kubernetes-sidecar"],
+            "bookworm" => &[
+                "kubernetes-pod",
+                "kubernetes-sidecar",
+                "jenkins",
+                "github-runners",
+            ],
+            _ => &["kubernetes-pod", "kubernetes-sidecar", "jenkins"],
         };
         for target in targets {
-            let run = deploy(name, variant, &["--target", target]).good();
+            let runner = ["--set", "runner.image=registry.example.com/ci/runner:2"];
+            let more = match *target {
+                "github-runners" => &runner[..],
+                _ => &[],
+            };
+            let run = deploy(name, variant, &[&["--target", target], more].concat()).good();
             keep(format!("{name}-{target}"), &run.stdout);
         }
     }
@@ -181,7 +192,7 @@ fn every_manifest_for_kubernetes_is_valid_in_its_three_newest_versions() {
         let run = deploy("bookworm", "slim", &all).good();
         keep(format!("said-{what}"), &run.stdout);
     }
-    assert!(files.len() >= 17);
+    assert!(files.len() >= 20);
     for version in VERSIONS {
         let run = by_kubernetes(version, &files);
         assert_eq!(
@@ -254,6 +265,33 @@ fn every_compose_file_is_valid() {
                 "{}",
                 run.stdout
             );
+        }
+    }
+}
+
+#[test]
+fn the_files_of_pipelines_are_what_their_schemas_say() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, more) in [
+        ("bookworm", &[][..]),
+        ("rootless-trixie", &["--set", "connection=tcp"]),
+    ] {
+        for (target, file, schema) in [
+            ("gitlab-ci", ".gitlab-ci.yml", "gitlab-ci.json"),
+            ("github-actions", "workflow.yml", "github-workflows.json"),
+        ] {
+            let place = directory.path().join(format!("{name}-{target}"));
+            let output = place.to_str().expect("UTF-8");
+            let all = [&["--target", target, "--output", output], more].concat();
+            deploy(name, "slim", &all).good();
+            let run = by_schema(schema, &[place.join(file)]);
+            let said = format!("{target}: {}{}", run.stdout, run.stderr);
+            assert_eq!(run.code, Some(0), "{said}");
+            if target == "gitlab-ci" {
+                let text = fs::read_to_string(place.join("config.toml")).expect("written");
+                let config: toml::Table = text.parse().expect("TOML");
+                assert!(config["runners"][0]["docker"].is_table(), "{text}");
+            }
         }
     }
 }
@@ -376,4 +414,75 @@ fn values_come_from_a_file_and_files_that_are_there_are_not_written_over() {
         said.contains("values.toml") && said.contains("did you mean `memory.limit`?"),
         "{said}"
     );
+}
+
+#[test]
+fn a_manifest_of_a_teams_own_is_checked_by_line_and_field() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("pod.yaml");
+    let name = file.to_str().expect("UTF-8");
+    let image = format!(
+        "image=registry.example.com/ci/docker:24@sha256:{}",
+        "0".repeat(64)
+    );
+    let pinned = ["--target", "kubernetes-pod", "--set", &image];
+    let manifest = deploy("bookworm", "slim", &pinned).good().stdout;
+    fs::write(&file, &manifest).expect("written");
+    let run = dindimg(&["deploy", "--check", name]).good();
+    assert!(run.stdout.is_empty(), "{}", run.stdout);
+
+    let bad = manifest.replace("limits:\n          memory: 4Gi", "limits: {}");
+    assert_ne!(bad, manifest);
+    fs::write(&file, bad).expect("written");
+    let run = dindimg(&["deploy", "--check", name]);
+    assert_eq!(run.code, Some(7), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("[missing-limits]"), "{}", run.stdout);
+    let run = dindimg(&["deploy", "--check", name, "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let finding = &report["files"][0]["findings"][0];
+    assert_eq!(finding["rule"], "missing-limits");
+    assert!(
+        finding["path"]
+            .as_str()
+            .is_some_and(|path| path.starts_with("spec.containers[0]"))
+    );
+    assert!(finding["line"].as_u64().is_some_and(|line| line > 10));
+    dindimg(&["deploy", "--check", name, "--fail-on", "error"]).good();
+
+    fs::write(&file, "a: {{ .Values.x }}\n").expect("written");
+    let said = dindimg(&["deploy", "--check", name]).failed(2);
+    assert!(said.contains("helm template"), "{said}");
+}
+
+/// Each line that README shows is printed, in that order; `…` stands for others, and for a digest.
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).expect("read");
+    let (_, block) = readme.split_once("```console\n").expect("a block");
+    let (block, _) = block.split_once("```").expect("its end");
+    let mut shown = 0;
+    for part in block.split("$ dindimg deploy recipes/trixie.toml ").skip(1) {
+        let (words, lines) = part.split_once('\n').expect("output");
+        let (plain, quoted) = words
+            .split_once(" --set client.command='")
+            .unwrap_or((words, ""));
+        let command = format!("client.command={}", quoted.trim_end_matches('\''));
+        let mut arguments: Vec<&str> = plain.split(' ').collect();
+        if !quoted.is_empty() {
+            arguments.extend(["--set", &command]);
+        }
+        arguments.extend(["--set", "image=registry.example.com/ci/docker@sha256:0123"]);
+        let printed = deploy("trixie", "slim", &arguments).good().stdout;
+        let mut left = printed.lines();
+        for line in lines.lines().filter(|line| *line != "…") {
+            let line = line.replace('…', "0123");
+            assert!(
+                left.any(|one| one == line),
+                "{line}\nis not there in\n{printed}"
+            );
+            shown += 1;
+        }
+    }
+    assert!(shown > 25, "{shown}");
 }

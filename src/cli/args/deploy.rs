@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Source;
+use super::look::FailOn;
 
 pub(super) const HELP: &str = "\
 The manifest is rendered from what the image says of itself, and pinned by its digest where it is in a
@@ -16,15 +17,17 @@ Examples:
   dindimg deploy registry.example.com/ci/docker:trixie --target kubernetes-sidecar \\
       --set memory.limit=8Gi --set client.command='make test' --storage memory --output deploy/
   dindimg deploy recipes/trixie.toml --target kubernetes-pod --explain
-      with a comment for each field that is not what everybody knows";
+      with a comment for each field that is not what everybody knows
+  dindimg deploy --check deploy/*.yaml .gitlab-ci.yml
+      what goes wrong in manifests of your own, whatever image they run";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Deploy {
     /// A recipe (FILE.toml), an OCI layout or archive (oci:DIR, oci-archive:FILE), or a reference
-    #[arg(value_name = "RECIPE|IMAGE", required_unless_present = "list")]
+    #[arg(value_name = "RECIPE|IMAGE", required_unless_present_any = ["list", "check"])]
     pub subject: Option<String>,
     /// What to deploy to: a name of --list
-    #[arg(long, short, value_name = "TARGET", required_unless_present = "list")]
+    #[arg(long, short, value_name = "TARGET", required_unless_present_any = ["list", "check"])]
     pub target: Option<String>,
     /// Say something about the manifest; `--list --target T` has the keys
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
@@ -53,6 +56,13 @@ pub(in crate::cli) struct Deploy {
     /// A directory of templates that replace those of the same name in images/deploy
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
+    /// Say what goes wrong in manifests that are there: of Kubernetes, Compose, GitLab CI, GitHub
+    /// Actions; `-` is standard input
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["subject", "target", "list"])]
+    pub check: Vec<PathBuf>,
+    /// With --check fail on findings of this level and above
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = FailOn::Warning)]
+    pub fail_on: FailOn,
     /// List the targets, or what can be said about --target
     #[arg(long)]
     pub list: bool,

@@ -87,6 +87,16 @@ pub(in crate::cli) enum FailOn {
     Error,
 }
 
+impl From<FailOn> for crate::deploy::Level {
+    fn from(level: FailOn) -> Self {
+        match level {
+            FailOn::Note => Self::Note,
+            FailOn::Warning => Self::Warning,
+            FailOn::Error => Self::Error,
+        }
+    }
+}
+
 impl From<FailOn> for Level {
     fn from(level: FailOn) -> Self {
         match level {

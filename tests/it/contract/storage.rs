@@ -51,6 +51,75 @@ fn without_a_volume_the_ladder_ends_in_overlay2_on_a_loop_file_that_outlives_a_k
     });
 }
 
+/// A loop device of the host, which stands for a disk.
+struct Disk {
+    device: String,
+    file: std::path::PathBuf,
+}
+
+impl Disk {
+    fn new() -> Self {
+        let file = kept("contract").join(unique("disk"));
+        let disk = fs::File::create(&file).expect("a file");
+        disk.set_len(300 << 20).expect("sparse");
+        let path = file.to_str().expect("UTF-8");
+        let output = std::process::Command::new("losetup")
+            .args(["--find", "--show", path])
+            .output();
+        let run = Run::of(output.expect("losetup runs")).good();
+        Self {
+            device: run.stdout.trim().to_owned(),
+            file,
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("losetup")
+            .args(["--detach", &self.device])
+            .status();
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+#[test]
+fn a_block_device_gets_a_file_system_once_and_is_one_daemons_at_a_time() {
+    beside_others(|| {
+        let disk = Disk::new();
+        let device = format!("--env=DIND_STORAGE_DEVICE={}", disk.device);
+        let options = [device.as_str(), "--env=DIND_LOCK_WAIT=1"];
+        let guest = Guest::start(&options, &[]).ready().loaded();
+        assert_eq!(guest.sh(DRIVER), "overlay2");
+        let backing = guest.sh("docker info -f '{{index .DriverStatus 0}}'");
+        assert_eq!(backing, "[Backing Filesystem extfs]");
+        let second = Guest::start(&options, &[]);
+        assert_eq!(second.wait(), 1, "{}", second.log());
+        assert!(second.log().contains("in use by"), "{}", second.log());
+        drop((guest, second));
+        let next = Guest::start(&options, &[]).ready();
+        assert_eq!(next.sh("docker run --rm t echo still"), "still");
+        drop(next);
+
+        // What is neither ours nor blank is left as it is.
+        let foreign = b"LABELONE and what a volume manager has".repeat(100);
+        let mut start = fs::OpenOptions::new()
+            .write(true)
+            .open(&disk.device)
+            .expect("the device");
+        std::io::Write::write_all(&mut start, &[0; 1 << 20]).expect("cleared");
+        std::io::Seek::rewind(&mut start).expect("at its start");
+        std::io::Write::write_all(&mut start, &foreign).expect("written");
+        start.sync_all().expect("on it");
+        let refused = Guest::start(&options, &[]);
+        assert_eq!(refused.wait(), 1, "{}", refused.log());
+        let log = refused.log();
+        assert!(log.contains("what is on it is left as it is"), "{log}");
+        let now = fs::read(&disk.device).expect("read");
+        assert!(now.starts_with(&foreign));
+    });
+}
+
 #[test]
 fn nothing_of_the_data_directory_is_held_after_the_end() {
     beside_others(|| {

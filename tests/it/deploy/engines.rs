@@ -164,3 +164,38 @@ fn a_compose_file_starts_a_daemon_that_its_client_reaches() {
         docker.run(&["image", "rm", "--force", &image]);
     });
 }
+
+#[test]
+fn the_daemon_of_the_host_is_used_where_that_is_asked_for() {
+    in_turn(|| {
+        let docker = engines::docker();
+        let image = docker.load(&built_recipe("bookworm", "slim"));
+        let image_is = format!("image={image}");
+        let run = deploy(
+            "bookworm",
+            "slim",
+            &[
+                "--target",
+                "dood",
+                "--set",
+                &image_is,
+                "--set",
+                "name=deploy-dood",
+                "--set",
+                "client.command=docker ps --format '{{.Names}}'",
+            ],
+        );
+        let script = run.good().stdout;
+        for lost in ["isolation", "network", "lifecycle", "clean-up", "limits"] {
+            assert!(script.contains(&format!("#   {lost} ")), "{script}");
+        }
+        // The private daemon stands for the host's.
+        let host = docker.env()["DOCKER_HOST"].replace("unix://", "--volume ");
+        let own = script.replace("--volume /var/run/docker.sock:", &format!("{host}:"));
+        assert_ne!(own, script);
+        // It sees itself: its daemon is the one that it is a container of.
+        let run = sh(docker, &own).good();
+        assert_eq!(run.stdout, "deploy-dood\n");
+        docker.run(&["image", "rm", "--force", &image]);
+    });
+}

@@ -153,3 +153,65 @@ fn a_daemon_beside_its_work_serves_it_and_its_containers_answer_at_the_pods_addr
         podman(&["image", "rm", "--force", &image]);
     });
 }
+
+#[test]
+fn a_claim_goes_from_one_pod_to_the_next_and_never_to_two() {
+    in_turn_on_podman(|| {
+        let image = engines::podman().load(&built_recipe("bookworm", "slim"));
+        let image_is = format!("image={image}");
+        let run = deploy(
+            "bookworm",
+            "slim",
+            &[
+                "--target",
+                "kubernetes-sidecar",
+                "--storage",
+                "persistent",
+                "--set",
+                "sidecar=plain",
+                "--set",
+                "name=deploy-claim",
+                "--set",
+                &image_is,
+                "--set",
+                "client.command=sleep 600",
+            ],
+        );
+        let text = run.good().stdout;
+        let (claim, text) = text.split_once("---\n").expect("the claim, and the pod");
+        let first = Played::of("deploy-claim", &format!("{claim}---\n{text}"));
+        first.until("work", "docker version");
+        first.give("docker");
+
+        let other = text.replace(
+            "kind: Pod\nmetadata:\n  name: deploy-claim\n",
+            "kind: Pod\nmetadata:\n  name: deploy-other\n",
+        );
+        assert_ne!(other, text);
+        let second = Played::of("deploy-other", &other);
+        let container = "deploy-other-docker";
+        let code = podman(&["wait", container]).good().stdout;
+        assert_eq!(code.trim(), "1");
+        let log = podman(&["logs", container]);
+        assert!(
+            log.stderr.contains("in use by"),
+            "{}{}",
+            log.stdout,
+            log.stderr
+        );
+        second.down();
+
+        assert_eq!(first.until("work", "docker run --rm t echo first"), "first");
+        first.down();
+        // Podman makes a claim once; a cluster knows that it is there.
+        let next = Played::of("deploy-claim", text);
+        // Nothing is pulled: there is no registry, and the image is there.
+        next.until("work", "docker version");
+        assert_eq!(next.until("work", "docker run --rm t echo next"), "next");
+        next.down();
+        for volume in ["deploy-claim-data", "certs-client", "containerd"] {
+            podman(&["volume", "rm", "--force", volume]);
+        }
+        podman(&["image", "rm", "--force", &image]);
+    });
+}

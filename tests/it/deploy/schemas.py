@@ -1,6 +1,7 @@
 """Judges YAML files by published schemas.
 
-kubernetes DIRECTORY VERSION FILE...  by those of kubernetes-validate, every document by its kind
+kubernetes DIRECTORY VERSION FILE...  by those of kubernetes-validate, every document by its kind;
+                                      values of a chart by the pod that they have
 schema SCHEMA FILE...                 by one schema
 """
 
@@ -29,6 +30,8 @@ def kubernetes(directory, version, files):
     store = {"https://kubernetes.io/api/_definitions.json": definitions}
     for file in files:
         for document in yaml.safe_load_all(pathlib.Path(file).read_text()):
+            if "template" in document:
+                document = {"apiVersion": "v1", "kind": "Pod", **document["template"]}
             group, _, api = document["apiVersion"].rpartition("/")
             group = group.split(".")[0]
             name = "-".join(filter(None, [document["kind"].lower(), group, api]))
@@ -40,6 +43,8 @@ def single(schema, files):
     judge = validator(json.loads(schema.read_text()), {})
     for file in files:
         document = yaml.safe_load(pathlib.Path(file).read_text())
+        # YAML 1.1 takes the key `on` of GitHub's workflows for a truth value.
+        document = {"on" if key is True else key: value for key, value in document.items()}
         yield from complaints(judge, file, document)
 
 
