@@ -288,7 +288,9 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
 /// `--memory`).
 pub(super) fn engine_bytes(bytes: u64) -> String {
     let units = [(30, "g"), (20, "m"), (10, "k")];
-    let fits = units.iter().find(|(shift, _)| bytes % (1 << shift) == 0);
+    let fits = units
+        .iter()
+        .find(|(shift, _)| bytes.is_multiple_of(1 << shift));
     match fits {
         Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
         None => format!("{bytes}b"),

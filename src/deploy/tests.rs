@@ -8,6 +8,9 @@ use super::target::{COMMON, TARGETS, target};
 use super::template::Templates;
 use crate::guest::{Confinement, Contract, Engine, Port, Privileges};
 
+/// Keys with their values.
+type Said = &'static [(&'static str, &'static str)];
+
 fn subject(profile: &str) -> Subject {
     let rootless = profile == "rootless";
     let port = |port, purpose: &str| Port {
@@ -250,7 +253,7 @@ fn every_key_of_a_target_changes_its_manifest() {
 
 #[test]
 fn what_does_not_go_together_is_said() {
-    let errors: [(&str, &str, &[(&str, &str)], &str); 9] = [
+    let errors: [(&str, &str, Said, &str); 9] = [
         (
             "kubernetes-sidecar",
             "vmlc",
