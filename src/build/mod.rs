@@ -199,6 +199,10 @@ fn build_platforms(
         .into_par_iter()
         .map(|(position, work, packages)| {
             let (layers, seen) = assemble::assemble(recipe, lock, &work, packages, context)?;
+            let layers = layers
+                .into_par_iter()
+                .map(|(name, input)| Planned::of(name, input, context))
+                .collect::<Result<Vec<_>, CacheError>>()?;
             Ok((position, work, layers, seen))
         })
         .collect::<Vec<Result<_, BuildError>>>();
@@ -262,24 +266,43 @@ fn start<'a>(
     }))
 }
 
+/// A layer that is to be, and what the cache has of it.
+struct Planned {
+    name: LayerName,
+    input: LayerInput,
+    key: Digest,
+    known: Option<(LayerDescriptor, File)>,
+}
+
+impl Planned {
+    fn of(name: LayerName, input: LayerInput, context: &Context<'_>) -> Result<Self, CacheError> {
+        let key = layer_key(&input, context.compression);
+        let known = known_layer(&key, context)?;
+        Ok(Self {
+            name,
+            input,
+            key,
+            known,
+        })
+    }
+}
+
 /// Writes the layers that the cache does not have, and remembers the image.
 fn write(
     work: &Work<'_>,
-    layers: Layers,
+    layers: Vec<Planned>,
     seen: Seen,
     context: &Context<'_>,
 ) -> Result<(Assembly, Blobs), BuildError> {
     let mut blobs = Blobs::default();
     let mut written = Vec::new();
-    let keys: Vec<Digest> = layers
-        .iter()
-        .map(|(_, input)| layer_key(input, context.compression))
-        .collect();
-    let known = keys
-        .par_iter()
-        .map(|key| known_layer(key, context))
-        .collect::<Result<Vec<_>, CacheError>>()?;
-    for (((name, input), key), known) in layers.into_iter().zip(keys).zip(known) {
+    for Planned {
+        name,
+        input,
+        key,
+        known,
+    } in layers
+    {
         let layer = match known {
             Some((layer, file)) => {
                 context
