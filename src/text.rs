@@ -26,7 +26,8 @@ pub(crate) use serde_as_text;
 pub fn printable(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
-        match c.is_control() {
+        // Of these YAML 1.1 takes two more for ends of lines.
+        match c.is_control() || ['\u{2028}', '\u{2029}'].contains(&c) {
             true => plain.extend(c.escape_default()),
             false => plain.push(c),
         }

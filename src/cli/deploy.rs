@@ -38,12 +38,16 @@ pub(super) fn run(arguments: &Deploy, common: &Common, output: &Output) -> Resul
     let session = Session::open(common, source.make.no_layer_cache, output.reporter())?;
     let looking = Looking::new(&session, source);
     if let Some(client) = &arguments.client {
+        // A lock file that was named is the daemon's.
+        let mut make = source.make.clone();
+        make.locking.lock_file = None;
         let promised = Looking {
             variants: &[],
+            make: &make,
             ..looking
         }
         .promised(client)?;
-        choices.say("client.image", &reference(&promised)?)?;
+        choices.say("client.image", &reference(&promised, "client.image")?)?;
     }
     let subject = subject(&looking.promised(named)?, &choices)?;
     let files = target.render(&subject, &choices, &templates, arguments.explain)?;
@@ -65,11 +69,16 @@ pub(super) fn run(arguments: &Deploy, common: &Common, output: &Output) -> Resul
 
 fn list(chosen: Option<&Target>, output: &Output) -> Result<()> {
     let mut text = String::new();
+    let mut object = json!({});
     match chosen {
         None => {
             for target in TARGETS {
                 text.push_str(&format!("{:24} {}\n", target.name, target.title));
             }
+            let targets = TARGETS
+                .iter()
+                .map(|target| json!({ "name": target.name, "title": target.title }));
+            object["targets"] = targets.collect();
         }
         Some(target) => {
             let known = |name: &&str| COMMON.contains(name) || target.keys.contains(name);
@@ -79,15 +88,14 @@ fn list(chosen: Option<&Target>, output: &Output) -> Result<()> {
                     default => format!(" [default: {default}]"),
                 };
                 let form = key.form.describe();
+                object[key.name] =
+                    json!({ "help": key.help, "value": form, "default": key.default });
                 text.push_str(&format!("{:16} {}: {form}{default}\n", key.name, key.help));
             }
         }
     }
-    let targets = TARGETS
-        .iter()
-        .map(|target| json!({ "name": target.name, "title": target.title }));
     match output.is_json() {
-        true => output.object(&json!({ "targets": targets.collect::<Vec<_>>() })),
+        true => output.object(&object),
         false => output.data(&text),
     }
     Ok(())
@@ -164,11 +172,11 @@ fn gather(
     Ok(())
 }
 
-fn reference(promised: &Promised) -> Result<String> {
+fn reference(promised: &Promised, key: &str) -> Result<String> {
     promised.reference.clone().ok_or_else(|| {
         let name = &promised.name;
         Misuse(format!(
-            "{name} has no reference that others could pull; say it with --set image=REFERENCE"
+            "{name} has no reference that others could pull; say it with --set {key}=REFERENCE"
         ))
         .into()
     })
@@ -177,7 +185,7 @@ fn reference(promised: &Promised) -> Result<String> {
 fn subject(promised: &Promised, choices: &Choices) -> Result<Subject> {
     let image = match choices.said().any(|key| key == "image") {
         true => promised.reference.clone().unwrap_or_default(),
-        false => reference(promised)?,
+        false => reference(promised, "image")?,
     };
     let name = &promised.name;
     let labels = promised
@@ -194,11 +202,7 @@ fn subject(promised: &Promised, choices: &Choices) -> Result<Subject> {
             "the label {LABEL} of {name} cannot be read: {error}"
         ))
     })?;
-    Ok(Subject {
-        image,
-        name: name.clone(),
-        contract,
-    })
+    Ok(Subject::new(image, name, contract)?)
 }
 
 /// The files one after the other, each under its name where there are several.
@@ -217,8 +221,14 @@ fn write(directory: &Path, files: &[Rendered], force: bool, output: &Output) -> 
         .with_context(|| format!("cannot make {}", directory.display()))?;
     for file in files {
         let path = directory.join(file.name);
-        let there = fs::read(&path).ok();
-        let other = there.is_some_and(|bytes| bytes != file.text.as_bytes());
+        let other = match fs::read(&path) {
+            Ok(bytes) => bytes != file.text.as_bytes(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => {
+                let cannot = format!("cannot read {}, which is there", path.display());
+                return Err(error).context(cannot);
+            }
+        };
         if other && !force {
             bail!(Misuse(format!(
                 "{} is there and has another content; remove it, or say --force",

@@ -32,7 +32,8 @@ pub const NETWORK: u8 = 5;
 /// The lock file is missing, stale, or no longer what the archive says.
 pub const LOCK: u8 = 6;
 
-/// A smoke check or a gate did not hold, nothing was proven, or an audit has open findings.
+/// A smoke check or a gate did not hold, nothing was proven, or an audit or the check of a manifest has
+/// findings.
 pub const CHECKS: u8 = 7;
 /// Ended by SIGINT or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
@@ -47,7 +48,7 @@ Exit codes:
   4  a signature, digest or date cannot be trusted
   5  the network, a mirror or a registry failed
   6  the lock file is missing, stale, or no longer what the archive says
-  7  a smoke check or a gate did not hold, nothing was proven, or an audit has open findings
+  7  a smoke check or a gate did not hold, nothing was proven, an audit or a manifest has findings
   130  interrupted";
 
 /// The lock is not usable as it is; says what to do.

@@ -20,6 +20,8 @@ pub enum Form {
     Cpu,
     /// A TCP port.
     Port,
+    /// A host.
+    Host,
 }
 
 /// Something that can be said.
@@ -136,7 +138,7 @@ pub const KEYS: &[Key] = &[
         "network-policy",
         BOOL,
         "false",
-        "also a NetworkPolicy that lets nobody in",
+        "also a NetworkPolicy that lets nobody in but by the ports that the pod offers",
     ),
     key("ssh.port", Form::Port, "20022", "port of the host for SSH"),
     key(
@@ -146,6 +148,12 @@ pub const KEYS: &[Key] = &[
         "file of the public keys that may log in; in Kubernetes the name of a secret with the file authorized_keys",
     ),
     key(
+        "device.resource",
+        Form::Text,
+        "",
+        "resource by which a device plugin of the cluster gives /dev/net/tun, which rootless daemons need",
+    ),
+    key(
         "runner.image",
         Form::Text,
         "",
@@ -153,7 +161,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "host",
-        Form::Text,
+        Form::Host,
         "",
         "name or address of the host whose daemon is used",
     ),
@@ -187,6 +195,11 @@ impl Choices {
             });
         };
         let value = value.trim();
+        if value.is_empty() {
+            // What a file or an earlier word has said is taken back.
+            self.said.remove(key.name);
+            return Ok(());
+        }
         if let Err(reason) = key.form.check(value) {
             return Err(DeployError::Value {
                 name: key.name,
@@ -224,7 +237,10 @@ impl Form {
             Self::Text => !value.contains(char::is_control),
             Self::Name => is_name(value),
             Self::Word(words) => words.contains(&value),
-            Self::Bytes => bytes(value).is_some_and(|bytes| bytes > 0),
+            Self::Bytes => bytes(value).is_some_and(|bytes| (LEAST..MOST).contains(&bytes)),
+            Self::Host => value
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)),
             Self::Cpu => is_cpu(value),
             Self::Port => value.parse::<u16>().is_ok_and(|port| port > 0),
         };
@@ -240,12 +256,18 @@ impl Form {
             Self::Text => "text on one line".to_owned(),
             Self::Name => "a name of lower-case letters, digits and dashes".to_owned(),
             Self::Word(words) => words.join(" or "),
-            Self::Bytes => "bytes, such as 4Gi or 512Mi".to_owned(),
+            Self::Bytes => "bytes, such as 4Gi or 512Mi, from 1Mi on".to_owned(),
+            Self::Host => "a host's name, or an address of IPv4".to_owned(),
             Self::Cpu => "processors, such as 2 or 500m".to_owned(),
             Self::Port => "a port from 1 to 65535".to_owned(),
         }
     }
 }
+
+/// Least and most bytes that are taken for what somebody means.
+const LEAST: u64 = 1 << 20;
+/// See [`LEAST`].
+const MOST: u64 = 1 << 60;
 
 /// Longest name of an object that is also a host name.
 const LABEL: usize = 63;
@@ -260,9 +282,20 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_cpu(text: &str) -> bool {
-    let milli = text.strip_suffix('m').unwrap_or(text);
-    milli.parse::<f64>().is_ok_and(|it| it > 0.0 && it < 1e6)
-        && milli.chars().all(|c| c.is_ascii_digit() || c == '.')
+    cpus(text).is_some_and(|it| it > 0.0 && it < 1e6)
+}
+
+/// Processors of a quantity of Kubernetes.
+pub(super) fn cpus(text: &str) -> Option<f64> {
+    let milli = text.strip_suffix('m');
+    let digits = milli.unwrap_or(text);
+    let plain = digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let number: f64 = digits.parse().ok().filter(|_| plain)?;
+    Some(if milli.is_some() {
+        number / 1000.0
+    } else {
+        number
+    })
 }
 
 /// Bytes of a quantity of Kubernetes (apimachinery, `resource.Quantity`), without exponents.

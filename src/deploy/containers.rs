@@ -1,11 +1,12 @@
 //! The daemon's container, and that of its client.
 
-use super::choices::Choices;
+use super::choices::{Choices, bytes, cpus};
 use super::model::{Container, Mount, Port, Probe, Resources, Security, Variable};
-use super::plan::{Place, Subject};
+use super::plan::Place;
 use super::runtime::is_gvisor;
 use super::storage::Storage;
-use super::volumes::{RUN, device};
+use super::subject::Subject;
+use super::volumes::RUN;
 use crate::guest::Contract;
 
 /// Where certificates are.
@@ -67,8 +68,11 @@ pub(super) fn daemon(
     }
     match contract.profile.as_str() {
         "vmlc" => {
-            mounts.push(mount(RUN, "/run", false));
-            mounts.push(mount("tmp", "/tmp", false));
+            // In a pod it mounts them itself: a volume of one is everybody's, and not empty at a restart.
+            if place == Place::Engine {
+                mounts.push(mount(RUN, "/run", false));
+                mounts.push(mount("tmp", "/tmp", false));
+            }
             ports.push(Port {
                 name: "ssh".to_owned(),
                 inside: 22,
@@ -101,10 +105,6 @@ pub(super) fn daemon(
         }
         _ => {}
     }
-    if place != Place::Engine {
-        let devices = security.devices.iter();
-        mounts.extend(devices.map(|path| mount(&device(path), path, false)));
-    }
     if is_gvisor(choices.get("runtime-class")) {
         args.extend(["--iptables=false", "--ip6tables=false"].map(str::to_owned));
     }
@@ -120,6 +120,7 @@ pub(super) fn daemon(
             said => said.to_owned(),
         },
         sidecar: native,
+        user: String::new(),
         command: Vec::new(),
         args,
         env,
@@ -219,6 +220,13 @@ pub(super) fn client(
         true => format!("{WAIT}; {command}"),
         false => command.to_owned(),
     };
+    let words = vec!["sh".to_owned(), "-c".to_owned(), command];
+    // Our own entry point keeps the init; what another one makes of arguments nobody knows.
+    let own = place == Place::Engine || choices.get("client.image").is_empty();
+    let (command, args) = match own {
+        true => (Vec::new(), words),
+        false => (words, Vec::new()),
+    };
     Container {
         name: "work".to_owned(),
         image: match choices.get("client.image") {
@@ -228,7 +236,8 @@ pub(super) fn client(
             },
             said => said.to_owned(),
         },
-        args: vec!["sh".to_owned(), "-c".to_owned(), command],
+        command,
+        args,
         env,
         mounts,
         ..Container::default()
@@ -237,6 +246,9 @@ pub(super) fn client(
 
 /// Waits for a daemon, two minutes at most. Without `$`, which Podman and Kubernetes read differently.
 const WAIT: &str = "timeout 120 sh -c 'until docker version >/dev/null 2>&1; do sleep 1; done'";
+
+/// Seconds of a start: with images that are loaded, services and steps of one's own.
+const START: u32 = 900;
 
 /// How the daemon is asked how it is.
 struct Probes {
@@ -272,27 +284,43 @@ fn probes(contract: &Contract, native: bool) -> Probes {
     }
     Probes {
         // Kubernetes starts what comes after a native sidecar when this has held once.
-        startup: Some(exec(&ready, 1, 120)),
+        startup: Some(exec(&ready, 1, START)),
         readiness: (!native).then(|| exec(&ready, 10, 3)),
         liveness: Some(exec(&["dindctl", "health"], 30, 3)),
     }
 }
 
 fn resources(choices: &Choices, storage: &Storage) -> Resources {
-    let some = |pairs: [(&str, &str); 2]| {
-        let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    let some = |pairs: &[(&str, &str)]| {
+        let pairs = pairs
+            .iter()
+            .filter(|(name, value)| !name.is_empty() && !value.is_empty());
         pairs
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
     };
+    // A default is never more than the limit; what was said is checked.
+    let least = |request: &'static str, limit: &str, number: fn(&str) -> Option<f64>| {
+        let wanted = choices.get(request);
+        match (number(wanted), number(limit)) {
+            (Some(a), Some(b)) if a > b => limit.to_owned(),
+            _ => wanted.to_owned(),
+        }
+    };
+    let (cpu, memory) = (choices.get("cpu.limit"), storage.memory_limit.as_str());
     Resources::new(
-        some([
-            ("cpu", choices.get("cpu.request")),
-            ("memory", choices.get("memory.request")),
+        some(&[
+            ("cpu", &least("cpu.request", cpu, cpus)),
+            ("memory", &least("memory.request", memory, amount)),
         ]),
-        some([
-            ("cpu", choices.get("cpu.limit")),
-            ("memory", &storage.memory_limit),
+        some(&[
+            ("cpu", cpu),
+            ("memory", memory),
+            (choices.get("device.resource"), "1"),
         ]),
     )
+}
+
+fn amount(text: &str) -> Option<f64> {
+    bytes(text).map(|bytes| bytes as f64)
 }

@@ -55,6 +55,14 @@ pub enum DeployError {
         /// Its profile.
         profile: String,
     },
+    /// What an image says of itself is not what this program says.
+    #[error("the label of {image} is not of this program's making: {reason}")]
+    Label {
+        /// The image.
+        image: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// What was said does not go together.
     #[error("{0}")]
     Together(String),

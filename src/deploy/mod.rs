@@ -9,6 +9,7 @@ mod model;
 mod plan;
 mod runtime;
 mod storage;
+mod subject;
 mod target;
 mod template;
 #[cfg(test)]
@@ -19,7 +20,8 @@ mod workload;
 pub use check::{CheckError, CheckRule, Finding, Level, Limit, RULES, check};
 pub use choices::{Choices, Form, KEYS, Key};
 pub use error::DeployError;
-pub use plan::{Place, Subject};
+pub use plan::Place;
+pub use subject::Subject;
 pub use target::{COMMON, Rendered, TARGETS, Target, target};
 pub use template::{TemplateError, Templates};
 pub use workload::{Directory, Job, Workload};

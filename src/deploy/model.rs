@@ -25,6 +25,8 @@ pub struct Container {
     pub env: Vec<Variable>,
     /// What others reach it by.
     pub ports: Vec<Port>,
+    /// The number of its user; the image's own when empty.
+    pub user: String,
     /// What it is granted.
     pub security: Security,
     /// What it may use of its host.

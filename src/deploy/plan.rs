@@ -5,25 +5,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::choices::{Choices, engine_bytes};
-use super::containers::{client, daemon, mount};
+use super::containers::{client, daemon, mount, variable};
 use super::engine::{Engine, processors};
 use super::error::DeployError;
-use super::model::{Container, Volume};
+use super::model::{Container, Kind, Mount, Resources, Security, Volume};
 use super::runtime::{is_sysbox, security};
-use super::storage;
+use super::storage::{self, Storage};
+use super::subject::Subject;
 use super::volumes::{SUBORDINATE, directory, host_volumes, shared, subordinates};
 use crate::guest::Contract;
-
-/// The image that is deployed.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// Its reference, by digest where that is known.
-    pub image: String,
-    /// What people know it by.
-    pub name: String,
-    /// What it offers and needs.
-    pub contract: Contract,
-}
 
 /// What reads the manifest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,10 +58,10 @@ pub struct Plan {
     pub host_users: String,
     /// The numbers of nested users in a pod's own user namespace (subuid(5)), or nothing.
     pub subordinate: &'static str,
-    /// The group that volumes are of, or nothing.
-    pub fs_group: String,
+    /// What makes the daemon's user the owner of its volumes, where that is not root.
+    pub owner: Option<Container>,
     /// The level of the Pod Security Standards, or nothing where the namespace is not rendered.
-    pub pod_security: String,
+    pub pod_security: &'static str,
     /// Whether nobody is let in.
     pub network_policy: bool,
     /// How the client reaches the daemon.
@@ -104,8 +94,10 @@ pub struct Claim {
     pub size: String,
 }
 
-/// The user of a daemon without privileges.
-const ROOTLESS: &str = "1000";
+/// User and group of a daemon without privileges.
+const ROOTLESS: &str = "1000:1000";
+/// The group docker of GitHub's runner image (actions/runner, `images/Dockerfile`).
+const RUNNER: &str = "123";
 /// Seconds that a pod has to end, at least: its containers end one after the other.
 const GRACE: u32 = 30;
 
@@ -126,6 +118,13 @@ pub(super) fn plan(
         "" if place != Place::Engine && (security.proc || is_sysbox(&runtime_class)) => "false",
         said => said,
     };
+    together(place, contract, choices, &storage, host_users)?;
+    let guarded = choices.get("pod-security") == "true";
+    let namespace = match choices.get("namespace") {
+        // What is guarded is a namespace of its own.
+        "" if guarded => name.clone(),
+        said => said.to_owned(),
+    };
     let connection = match contract.profile.as_str() {
         "vmlc" | "kind-cluster" => "",
         // Who reaches it brings a way of his own, such as `kubectl exec`.
@@ -144,12 +143,7 @@ pub(super) fn plan(
     let client = client(place, subject, choices, connection, native);
     let mut volumes = storage.volumes.clone();
     volumes.extend(shared(place, contract, connection));
-    volumes.extend(host_volumes(
-        place,
-        contract,
-        choices,
-        &daemon.security.devices,
-    ));
+    volumes.extend(host_volumes(place, contract, choices));
     let subordinate = match (contract.profile.as_str(), host_users) {
         ("rootless", "false") => SUBORDINATE,
         _ => "",
@@ -167,7 +161,7 @@ pub(super) fn plan(
             "{} {}, {}, {}",
             contract.engine.name, contract.engine.version, contract.distribution, contract.profile
         ),
-        namespace: choices.get("namespace").to_owned(),
+        namespace,
         labels: BTreeMap::from([("app.kubernetes.io/name".to_owned(), name.clone())]),
         claim: storage.claim(&name, choices),
         grace: match place {
@@ -176,13 +170,10 @@ pub(super) fn plan(
         },
         host_users: host_users.to_owned(),
         subordinate,
-        fs_group: match contract.profile.as_str() {
-            "rootless" => ROOTLESS.to_owned(),
-            _ => String::new(),
-        },
-        pod_security: match choices.get("pod-security") {
-            "true" => "privileged".to_owned(),
-            _ => String::new(),
+        owner: (contract.profile == "rootless" && place != Place::Engine).then(|| owner(&daemon)),
+        pod_security: match guarded {
+            true => level(&daemon, &volumes),
+            false => "",
         },
         network_policy: choices.get("network-policy") == "true",
         connection: connection.to_owned(),
@@ -208,9 +199,81 @@ pub(super) fn plan(
     })
 }
 
+/// What a cluster refuses.
+fn together(
+    place: Place,
+    contract: &Contract,
+    choices: &Choices,
+    storage: &Storage,
+    host_users: &str,
+) -> Result<(), DeployError> {
+    let rootless = contract.profile == "rootless";
+    let kind = storage.kind.as_str();
+    let namespace = choices.get("namespace");
+    let reason = match host_users {
+        "true" if rootless => {
+            "a rootless daemon needs all of /proc, which Kubernetes gives to user namespaces alone: leave `host-users` away".to_owned()
+        }
+        "false" if matches!(kind, "loop" | "block") => format!(
+            "in a user namespace neither a file nor a device can be mounted: `storage.kind` is not {kind} with it; take disk, memory or persistent"
+        ),
+        _ if choices.get("pod-security") == "true"
+            && (namespace == "default" || namespace.starts_with("kube-")) =>
+        {
+            format!("`pod-security` would open the namespace {namespace}: name another one")
+        }
+        _ if rootless && place != Place::Engine && choices.get("device.resource").is_empty() => {
+            "a rootless daemon needs /dev/net/tun, which pods are given by a device plugin: say --set device.resource=NAME, the plugin's name for it".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(DeployError::Together(reason))
+}
+
+/// The lowest level that admits a pod (kubernetes.io, "Pod Security Standards").
+fn level(daemon: &Container, volumes: &[Volume]) -> &'static str {
+    let host = |volume: &Volume| matches!(volume.kind, Kind::Host { .. });
+    match daemon.security == Security::default() && !volumes.iter().any(host) {
+        true => "baseline",
+        false => "privileged",
+    }
+}
+
+/// Volumes of pods are root's, and a daemon changes the mode of its directory.
+fn owner(daemon: &Container) -> Container {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let own = |one: &&Mount| one.sub_path.is_empty() && !one.read_only;
+    let mounts: Vec<Mount> = daemon.mounts.iter().filter(own).cloned().collect();
+    let paths = mounts.iter().map(|mount| mount.path.clone());
+    Container {
+        name: "owner".to_owned(),
+        image: daemon.image.clone(),
+        command: ["chown".to_owned(), ROOTLESS.to_owned()]
+            .into_iter()
+            .chain(paths)
+            .collect(),
+        user: "0".to_owned(),
+        resources: Resources::new(
+            BTreeMap::from([("cpu", "10m"), ("memory", "16Mi")].map(owned)),
+            BTreeMap::from([("memory", "64Mi")].map(owned)),
+        ),
+        mounts,
+        ..Container::default()
+    }
+}
+
 impl Plan {
     /// Containers of a job mount the runner's directories by their paths: the daemon has them too.
     pub(super) fn share_with_runner(&mut self) {
+        let note = "the runner is no root: its group reads the client's key";
+        match self.connection.as_str() {
+            "tls" => self
+                .daemon
+                .env
+                .push(variable("DIND_TLS_CLIENT_GID", RUNNER, note)),
+            "socket" => self.daemon.args.push(format!("--group={RUNNER}")),
+            _ => {}
+        }
         for (name, path, note) in [
             ("work", "/home/runner/_work", "the files of jobs"),
             (

@@ -10,6 +10,8 @@ use crate::guest::Contract;
 /// What the daemon's data is kept on, and what that takes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Storage {
+    /// What was decided.
+    pub kind: String,
     pub volumes: Vec<Volume>,
     pub mounts: Vec<Mount>,
     pub devices: Vec<Device>,
@@ -48,7 +50,7 @@ pub(super) fn storage(
     };
     if contract.profile == "rootless" && matches!(kind, "loop" | "block") {
         return Err(DeployError::Together(format!(
-            "a rootless daemon cannot mount: `storage.kind` is not {kind} for it; take disk, memory or persistent"
+            "a rootless daemon cannot mount what storage {kind} needs: say --storage disk, memory or persistent"
         )));
     }
     if place == Place::Engine && kind == "block" {
@@ -61,13 +63,20 @@ pub(super) fn storage(
         _ => choices.get("storage.size"),
     };
     let mut storage = Storage {
+        kind: kind.to_owned(),
         memory_limit: choices.get("memory.limit").to_owned(),
         persistent: kind == "persistent" && place != Place::Engine,
         ..Storage::default()
     };
+    let elsewhere = keeps_images_elsewhere(contract);
+    if elsewhere && matches!(kind, "loop" | "block") {
+        return Err(DeployError::Together(format!(
+            "images of a machine with Docker {CONTAINERD_STORE} are not in dockerd's directory: {kind} is for that one alone; say --storage disk, memory or persistent"
+        )));
+    }
     let directories = directories(contract);
     for (number, (name, path)) in directories.iter().enumerate() {
-        let large = number == 0 || keeps_images_elsewhere(contract);
+        let large = number == 0 || elsewhere;
         let size = if large { size } else { SMALL };
         storage.place(kind, name, path, size, large, choices);
     }
@@ -119,7 +128,7 @@ impl Storage {
             _ => "containerd's own state",
         };
         let grown = |size: &str, by: u64| match bytes(size) {
-            Some(size) => format!("{}Mi", (size + by) >> 20),
+            Some(size) => format!("{}Mi", size.saturating_add(by) >> 20),
             None => size.to_owned(),
         };
         let volume = match kind {
@@ -184,7 +193,7 @@ impl Storage {
             Kind::Empty { memory: true, size } => bytes(size),
             _ => None,
         });
-        let taken: u64 = sizes.sum();
+        let taken = sizes.fold(0u64, u64::saturating_add);
         match choices.given("memory.limit") {
             Some(said) if bytes(said).is_some_and(|limit| limit <= taken) => {
                 Err(DeployError::Together(format!(
@@ -194,7 +203,7 @@ impl Storage {
             }
             Some(_) => Ok(()),
             None => {
-                self.memory_limit = format!("{}Mi", (taken + BESIDE_MEMORY) >> 20);
+                self.memory_limit = format!("{}Mi", taken.saturating_add(BESIDE_MEMORY) >> 20);
                 Ok(())
             }
         }
@@ -221,8 +230,24 @@ fn directories(contract: &Contract) -> Vec<(String, String)> {
         paths.push(contract.data().to_owned());
     }
     paths.sort_by_key(|path| path != contract.data());
-    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    paths.into_iter().map(|path| (name(&path), path)).collect()
+    let mut named: Vec<(String, String)> = Vec::new();
+    for path in paths {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let plain = |c: char| match c.is_ascii_alphanumeric() {
+            true => c.to_ascii_lowercase(),
+            false => '-',
+        };
+        let mut name: String = last.chars().map(plain).collect();
+        name = format!("data-{name}").trim_end_matches('-').to_owned();
+        if ["/var/lib/docker", "/var/lib/containerd", contract.data()].contains(&path.as_str()) {
+            name = last.to_owned();
+        }
+        while named.iter().any(|(known, _)| *known == name) {
+            name.push_str("-2");
+        }
+        named.push((name, path));
+    }
+    named
 }
 
 /// Whether images are in containerd's own directory: in a machine, where it is a service.

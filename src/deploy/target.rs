@@ -3,7 +3,8 @@
 use super::choices::Choices;
 use super::error::DeployError;
 use super::model::Container;
-use super::plan::{Place, Plan, Subject, plan};
+use super::plan::{Place, Plan, plan};
+use super::subject::Subject;
 use super::template::Templates;
 use crate::recipe::suggest;
 
@@ -112,7 +113,7 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "dood",
         title: "the daemon of the host in place of one's own, and what is lost by it",
-        profiles: &["cli", "dind", "rootless"],
+        profiles: &["cli", "dind"],
         keys: &["client.image", "client.command", "host"],
         files: &[("run.sh", "dood.sh")],
         place: Place::Engine,
@@ -141,8 +142,8 @@ const RUNNERS: &[&str] = &[
     "host-users",
 ];
 const AGENT: &[&str] = &[
+    "device.resource",
     "client.image",
-    "client.command",
     "connection",
     "storage.kind",
     "storage.size",
@@ -167,6 +168,7 @@ const ENGINE: &[&str] = &[
     "ssh.keys",
 ];
 const POD: &[&str] = &[
+    "device.resource",
     "namespace",
     "storage.kind",
     "storage.size",
@@ -196,6 +198,7 @@ const CLUSTER: &[&str] = &[
     "network-policy",
 ];
 const SIDECAR: &[&str] = &[
+    "device.resource",
     "namespace",
     "client.image",
     "client.command",
@@ -212,6 +215,23 @@ const SIDECAR: &[&str] = &[
     "host-users",
     "pod-security",
     "network-policy",
+];
+
+/// Words at the top of a file of GitLab's that are no jobs (docs.gitlab.com, "CI/CD YAML syntax").
+const RESERVED: [&str; 13] = [
+    "default",
+    "include",
+    "stages",
+    "variables",
+    "workflow",
+    "image",
+    "services",
+    "cache",
+    "pages",
+    "spec",
+    "true",
+    "false",
+    "nil",
 ];
 
 /// A rendered file.
@@ -281,6 +301,12 @@ impl Target {
                 "a service and its job share no socket: `connection` is tls or tcp".to_owned(),
             ));
         }
+        if self.keys == SERVICE && RESERVED.contains(&choices.get("name")) {
+            return Err(DeployError::Together(format!(
+                "GitLab takes a job called {} for something else: say another `name`",
+                choices.get("name")
+            )));
+        }
         let one_pod = self.keys != RUNNERS && self.keys != AGENT;
         if !one_pod && choices.get("storage.kind") == "persistent" {
             return Err(DeployError::Together(
@@ -297,6 +323,14 @@ impl Target {
         let mut plan = plan(self.name, self.place, subject, choices)?;
         if self.keys == RUNNERS {
             plan.share_with_runner();
+        }
+        if self.keys == AGENT {
+            // The plugin runs the steps of a job in it.
+            let words = ["sleep", "infinity"].map(str::to_owned).to_vec();
+            match plan.client.command.is_empty() {
+                true => plan.client.args = words,
+                false => plan.client.command = words,
+            }
         }
         for container in [&mut plan.daemon, &mut plan.client] {
             self.quote(container);

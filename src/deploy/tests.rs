@@ -3,7 +3,8 @@
 use super::DeployError;
 use super::check::{CheckError, Finding, check};
 use super::choices::{Choices, Form, KEYS};
-use super::plan::{Place, Subject};
+use super::plan::Place;
+use super::subject::Subject;
 use super::target::{COMMON, TARGETS, target};
 use super::template::Templates;
 use crate::guest::{Confinement, Contract, Engine, Port, Privileges};
@@ -90,13 +91,16 @@ fn rendered(
 }
 
 fn text(name: &str, profile: &str, said: &[(&str, &str)]) -> String {
-    rendered(name, profile, &[least(name), said].concat(), false).expect("a manifest")
+    rendered(name, profile, &[least(name, profile), said].concat(), false).expect("a manifest")
 }
 
 /// What has to be said.
-fn least(name: &str) -> &'static [(&'static str, &'static str)] {
-    match name {
-        "github-runners" => &[("runner.image", "registry.example.com/ci/runner:2")],
+fn least(name: &str, profile: &str) -> Said {
+    match (name, profile) {
+        ("github-runners", _) => &[("runner.image", "registry.example.com/ci/runner:2")],
+        ("kubernetes-pod" | "kubernetes-sidecar" | "jenkins", "rootless") => {
+            &[("device.resource", "example.com/tun")]
+        }
         _ => &[],
     }
 }
@@ -130,7 +134,7 @@ fn no_manifest_has_what_the_checks_warn_of() {
     for target in TARGETS.iter().filter(|target| target.name != "dood") {
         for profile in target.profiles {
             for said in said {
-                let all = [least(target.name), said].concat();
+                let all = [least(target.name, profile), said].concat();
                 let templates = Templates::with(None).expect("the program's own");
                 let Ok(files) = target.render(&subject(profile), &choices(&all), &templates, false)
                 else {
@@ -202,7 +206,8 @@ fn what_is_said_is_in_the_manifest() {
     ] {
         insta::assert_snapshot!(format!("said.{name}"), text(sidecar, "dind", said));
     }
-    let explained = rendered(sidecar, "rootless", &[], true).expect("a manifest");
+    let explained =
+        rendered(sidecar, "rootless", least(sidecar, "rootless"), true).expect("a manifest");
     insta::assert_snapshot!("explained", explained);
 }
 
@@ -211,7 +216,7 @@ fn others(name: &str) -> Vec<String> {
     let key = KEYS.iter().find(|key| key.name == name).expect("a key");
     let one = |value: &str| vec![value.to_owned()];
     match key.form {
-        Form::Text | Form::Name => one("other"),
+        Form::Text | Form::Name | Form::Host => one("other"),
         Form::Word(words) => {
             let others = words.iter().filter(|word| **word != key.default);
             others.map(|word| (*word).to_owned()).collect()
@@ -233,7 +238,7 @@ fn every_key_of_a_target_changes_its_manifest() {
     ];
     for target in TARGETS {
         let render = |profile: &str, said: &[&[(&str, &str)]]| {
-            let said = [&[least(target.name)], said].concat().concat();
+            let said = [&[least(target.name, profile)], said].concat().concat();
             rendered(target.name, profile, &said, false).ok()
         };
         for key in COMMON.iter().chain(target.keys) {
@@ -253,7 +258,7 @@ fn every_key_of_a_target_changes_its_manifest() {
 
 #[test]
 fn what_does_not_go_together_is_said() {
-    let errors: [(&str, &str, Said, &str); 9] = [
+    let errors: [(&str, &str, Said, &str); 14] = [
         (
             "kubernetes-sidecar",
             "vmlc",
@@ -286,6 +291,31 @@ fn what_does_not_go_together_is_said() {
         ),
         ("kubernetes-kind-cluster", "dind", &[], "kind-cluster"),
         ("github-runners", "dind", &[], "runner.image"),
+        ("kubernetes-pod", "rootless", &[], "device.resource"),
+        (
+            "kubernetes-pod",
+            "rootless",
+            &[("host-users", "true"), ("device.resource", "x/tun")],
+            "leave `host-users` away",
+        ),
+        (
+            "kubernetes-sidecar",
+            "dind",
+            &[("runtime-class", "sysbox-runc"), ("storage.kind", "block")],
+            "in a user namespace",
+        ),
+        (
+            "kubernetes-pod",
+            "dind",
+            &[("pod-security", "true"), ("namespace", "default")],
+            "name another one",
+        ),
+        (
+            "gitlab-ci",
+            "dind",
+            &[("name", "default")],
+            "another `name`",
+        ),
         (
             "gitlab-ci",
             "dind",
@@ -309,6 +339,43 @@ fn what_does_not_go_together_is_said() {
         .expect_err("no target")
         .to_string();
     assert!(error.contains("`kubernetes-sidecar`"), "{error}");
+}
+
+/// Anybody can write a label, and manifests are run by root.
+#[test]
+fn a_label_that_would_be_more_than_text_is_refused() {
+    let contract = || subject("dind").contract;
+    let new = |contract: Contract| Subject::new("i".to_owned(), "n\nx", contract);
+    assert_eq!(new(contract()).expect("sound").name, "n\\nx");
+    let mut versions = contract();
+    versions.engine.version = "29.0.0\ntouch /tmp/x #".to_owned();
+    let mut lines = contract();
+    lines.distribution = "debian\u{2028}x".to_owned();
+    let mut paths = contract();
+    paths.volumes.push("/x - /:/host".to_owned());
+    let mut climbs = contract();
+    climbs.volumes.push("/x/../../etc".to_owned());
+    let mut devices = contract();
+    devices
+        .privileges
+        .devices
+        .push("/dev/x --privileged".to_owned());
+    let mut newer = contract();
+    newer.schema = 99;
+    for wrong in [versions, lines, paths, climbs, devices, newer] {
+        let error = new(wrong).expect_err("refused").to_string();
+        assert!(error.contains("label"), "{error}");
+    }
+}
+
+#[test]
+fn requests_are_never_more_than_limits() {
+    let said: &[(&str, &str)] = &[("memory.limit", "512Mi"), ("cpu.limit", "0.25")];
+    let text = text("kubernetes-pod", "dind", said);
+    assert!(
+        text.contains("requests:\n          cpu: \"0.25\"\n          memory: 512Mi"),
+        "{text}"
+    );
 }
 
 #[test]

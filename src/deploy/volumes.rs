@@ -41,7 +41,7 @@ pub(super) fn shared(place: Place, contract: &Contract, connection: &str) -> Vec
         )),
         _ => {}
     }
-    if contract.profile == "vmlc" {
+    if contract.profile == "vmlc" && place == Place::Engine {
         volumes.push(directory(
             "run",
             true,
@@ -73,18 +73,8 @@ pub(super) fn subordinates(name: &str, daemon: &mut Container) -> Volume {
     }
 }
 
-/// A device's name as a volume.
-pub(super) fn device(path: &str) -> String {
-    path.rsplit('/').next().unwrap_or(path).to_owned()
-}
-
 /// What comes from outside.
-pub(super) fn host_volumes(
-    place: Place,
-    contract: &Contract,
-    choices: &Choices,
-    devices: &[String],
-) -> Vec<Volume> {
+pub(super) fn host_volumes(place: Place, contract: &Contract, choices: &Choices) -> Vec<Volume> {
     let mut volumes = Vec::new();
     let host = |name: &str, path: &str, kind: &str, note: &str| Volume {
         name: name.to_owned(),
@@ -94,14 +84,6 @@ pub(super) fn host_volumes(
             kind: kind.to_owned(),
         },
     };
-    if place != Place::Engine {
-        let note = "the network of a user's daemon";
-        volumes.extend(
-            devices
-                .iter()
-                .map(|path| host(&device(path), path, "CharDevice", note)),
-        );
-    }
     match contract.profile.as_str() {
         "kind-cluster" => {
             let note = "kubeadm and kube-proxy look for the kernel's modules";

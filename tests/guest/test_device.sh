@@ -3,13 +3,16 @@
 load log config report device
 config_load
 cfg_run_dir=$work cfg_storage_device=$work/device
+blockdev() { stat -c %s "$2"; }
 
 it "a device that nobody has written to is blank, and one with any mark at its start is not"
 truncate -s 4M "$work/device"
 yes device_blank
-no test -e "$work/device.start"
-truncate -s 100 "$work/device"
-yes device_blank
+no test -e "$work/device.ends"
+truncate -s 9M "$work/device"
+printf x | dd of="$work/device" bs=1 seek=9437183 conv=notrunc 2>/dev/null
+no device_blank
+rm "$work/device"
 truncate -s 4M "$work/device"
 printf x | dd of="$work/device" bs=1 seek=1048576 conv=notrunc 2>/dev/null
 no device_blank
@@ -23,7 +26,7 @@ it "a device that cannot be read ends the start: it could have data on it"
   }
   device_blank
 ) 2>/dev/null && no true
-equals "$(cat "$work/said")" "cannot read $work/nowhere"
+equals "$(cat "$work/said")" "cannot read the size of $work/nowhere"
 
 it "what is no block device is refused, and without a word of it nothing is mounted"
 (

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::images::{REPOSITORY, built_recipe};
+use crate::peers::require;
 use crate::product::{Run, dindimg, kept, recipe};
 
 /// Recipes of each profile with a daemon: the recipe and the variant.
@@ -179,8 +180,10 @@ fn every_manifest_for_kubernetes_is_valid_in_its_three_newest_versions() {
         };
         for target in targets {
             let runner = ["--set", "runner.image=registry.example.com/ci/runner:2"];
-            let more = match *target {
-                "github-runners" => &runner[..],
+            let device = ["--set", "device.resource=example.com/tun"];
+            let more = match (*target, name) {
+                ("github-runners", _) => &runner[..],
+                (_, "rootless-trixie") => &device,
                 _ => &[],
             };
             let run = deploy(name, variant, &[&["--target", target], more].concat()).good();
@@ -294,6 +297,56 @@ fn the_files_of_pipelines_are_what_their_schemas_say() {
             }
         }
     }
+}
+
+#[test]
+fn the_scripts_are_clean() {
+    let Some(shellcheck) = require(&["shellcheck"], "shellcheck") else {
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let command = ["--set", "client.command=echo \"$HOME\" 'a  b' `id`; ls *"];
+    let mut scripts = Vec::new();
+    for (name, target, more) in [
+        ("bookworm", "docker-run", &command[..]),
+        (
+            "bookworm",
+            "docker-run",
+            &[
+                "--explain",
+                "--storage",
+                "memory",
+                "--set",
+                "cpu.limit=500m",
+            ],
+        ),
+        (
+            "rootless-trixie",
+            "docker-run",
+            &["--runtime-class", "crun"],
+        ),
+        ("vmlc-trixie", "docker-run", &[]),
+        (
+            "vmlc-trixie",
+            "docker-run",
+            &["--set", "ssh.keys=/some where/keys"],
+        ),
+        ("kind-cluster", "docker-run", &[]),
+        ("bookworm", "dood", &command),
+        ("bookworm", "dood", &["--set", "host=docker.example.com"]),
+    ] {
+        let text = deploy(name, "slim", &[&["--target", target], more].concat())
+            .good()
+            .stdout;
+        let script = directory.path().join(format!("{}.sh", scripts.len()));
+        fs::write(&script, text).expect("written");
+        scripts.push(script);
+    }
+    let output = Command::new(shellcheck)
+        .args(["-s", "sh", "-S", "warning"])
+        .args(&scripts)
+        .output();
+    Run::of(output.expect("shellcheck runs")).good();
 }
 
 #[test]

@@ -85,6 +85,10 @@ fn collect(directory: &Path, scripts: &mut Vec<std::path::PathBuf>) {
             continue;
         }
         let text = std::fs::read(&path).expect("readable");
+        // Templates of manifests are checked as what they are rendered to (`deploy`).
+        if path.extension().is_some_and(|extension| extension == "hbs") {
+            continue;
+        }
         if text.starts_with(b"#!/bin/sh")
             || path.extension().is_some_and(|extension| extension == "sh")
         {

@@ -258,10 +258,10 @@ fn a_refusal_says_who_was_refused_and_keeps_the_secret() {
             "{text}"
         );
         assert!(!text.contains("sesame") && !text.contains("open"), "{text}");
-        assert!(
-            trial.registry.issued() <= 2,
-            "asked for tokens again and again"
-        );
+        // The first one, and another for each upload that was refused at the same time.
+        let most = 1 + options().jobs;
+        let issued = trial.registry.issued();
+        assert!(issued <= most, "asked for tokens {issued} times");
     }
 }
 

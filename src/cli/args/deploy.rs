@@ -58,7 +58,7 @@ pub(in crate::cli) struct Deploy {
     pub templates: Option<PathBuf>,
     /// Say what goes wrong in manifests that are there: of Kubernetes, Compose, GitLab CI, GitHub
     /// Actions; `-` is standard input
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["subject", "target", "list"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["subject", "target", "list", "set", "values", "storage", "runtime_class", "client", "output", "explain", "templates"])]
     pub check: Vec<PathBuf>,
     /// With --check fail on findings of this level and above
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = FailOn::Warning)]

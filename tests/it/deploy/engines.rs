@@ -199,3 +199,99 @@ fn the_daemon_of_the_host_is_used_where_that_is_asked_for() {
         docker.run(&["image", "rm", "--force", &image]);
     });
 }
+
+/// GitLab gives a service the variables of its job, the client's among them.
+#[test]
+fn the_service_of_a_gitlab_job_is_a_daemon_although_it_has_the_clients_variables() {
+    in_turn(|| {
+        let docker = engines::docker();
+        let image = docker.load(&built_recipe("bookworm", "slim"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let output = directory.path().to_str().expect("UTF-8");
+        deploy(
+            "bookworm",
+            "slim",
+            &["--target", "gitlab-ci", "--output", output],
+        )
+        .good();
+        let job = fs::read_to_string(directory.path().join(".gitlab-ci.yml")).expect("written");
+        let (_, variables) = job.split_once("\n  variables:\n").expect("variables");
+        let (variables, _) = variables.split_once("\n  script:").expect("their end");
+        let variables: Vec<String> = variables
+            .lines()
+            .map(|line| {
+                let (name, value) = line.trim().split_once(": ").expect("a pair");
+                format!("--env={name}={}", value.trim_matches('"'))
+            })
+            .collect();
+        assert!(variables.len() >= 3, "{job}");
+        let variables: Vec<&str> = variables.iter().map(String::as_str).collect();
+        docker.run(&["network", "create", "deploy-gitlab"]);
+        let service = ["run", "--detach", "--privileged", "--name", "deploy-gitlab"];
+        let network = ["--network", "deploy-gitlab"];
+        let alias = [
+            "--network-alias",
+            "docker",
+            "--volume",
+            "deploy-gitlab:/certs/client",
+        ];
+        docker.run(&[&service, &network[..], &alias, &variables, &[&image]].concat());
+        docker.run(&["exec", "deploy-gitlab", "dindctl", "ready", "--wait", "120"]);
+        let certificates = ["--volume", "deploy-gitlab:/certs/client:ro"];
+        let script = [
+            image.as_str(),
+            "sh",
+            "-c",
+            "docker version --format '{{.Server.Os}}'",
+        ];
+        let said = docker.run(
+            &[
+                &["run", "--rm"],
+                &network[..],
+                &certificates,
+                &variables,
+                &script,
+            ]
+            .concat(),
+        );
+        assert_eq!(said, "linux");
+        docker.run(&["rm", "--force", "--volumes", "deploy-gitlab"]);
+        docker.run(&["volume", "rm", "deploy-gitlab"]);
+        docker.run(&["network", "rm", "deploy-gitlab"]);
+        docker.run(&["image", "rm", "--force", &image]);
+    });
+}
+
+/// A machine lets in by the key that its owner has given, and by no other.
+#[test]
+fn a_script_of_docker_run_starts_a_machine_with_the_keys_of_its_owner() {
+    in_turn(|| {
+        let docker = engines::docker();
+        let image = docker.load(&built_recipe("vmlc-trixie", "slim"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let keys = directory.path().join("keys.pub");
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZ0Zm9yIHRlc3RzIG9uZSB0d28gdGhyZWUgZm91 of-a-test";
+        fs::write(&keys, format!("{key}\n")).expect("written");
+        let said = [
+            format!("image={image}"),
+            format!("ssh.keys={}", keys.display()),
+        ];
+        let named = ["--target", "docker-run", "--set", "name=deploy-machine"];
+        let given = ["--set", &said[0], "--set", &said[1]];
+        let script = deploy("vmlc-trixie", "slim", &[named, given].concat())
+            .good()
+            .stdout;
+        let run = sh(docker, &script);
+        assert_eq!(run.code, Some(0), "{script}\n{}{}", run.stdout, run.stderr);
+        let shown = ["exec", "deploy-machine", "sh", "-c"];
+        let find = "cat $(sshd -T | sed -n 's/^authorizedkeysfile //p' | sed 's/%u/root/g') 2>/dev/null; true";
+        let found = docker.run(&[&shown[..], &[find]].concat());
+        assert!(found.contains("of-a-test"), "{found}");
+        let kinds =
+            docker.run(&[&shown[..], &["stat -f -c %T /run /tmp; stat -c %a /run"]].concat());
+        assert_eq!(kinds, "tmpfs\ntmpfs\n755");
+        ended(docker, &script);
+        nothing_is_left(docker, "deploy-machine");
+        docker.run(&["image", "rm", "--force", &image]);
+    });
+}

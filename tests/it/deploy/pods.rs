@@ -9,6 +9,7 @@ use crate::engines;
 use crate::images::built_recipe;
 use crate::product::{Run, kept};
 use crate::smoke::in_turn_on_podman;
+use crate::support::skipped;
 
 fn podman(arguments: &[&str]) -> Run {
     let output = engines::podman().command("podman").args(arguments).output();
@@ -149,6 +150,42 @@ fn a_daemon_beside_its_work_serves_it_and_its_containers_answer_at_the_pods_addr
             for volume in &left {
                 podman(&["volume", "rm", "--force", volume]);
             }
+        }
+        podman(&["image", "rm", "--force", &image]);
+    });
+}
+
+#[test]
+fn a_container_in_the_pod_of_a_daemon_answers_at_the_pods_address_and_nothing_is_left() {
+    in_turn_on_podman(|| {
+        let image = engines::podman().load(&built_recipe("bookworm", "slim"));
+        let image_is = format!("image={image}");
+        let all = ["--target", "kubernetes-pod", "--storage", "memory"];
+        let named = ["--set", "name=deploy-pod", "--set", &image_is];
+        let text = deploy("bookworm", "slim", &[all, named].concat());
+        let before = volumes();
+        let pod = Played::of("deploy-pod", &text.good().stdout);
+        pod.until("deploy-pod", "dindctl ready");
+        pod.give("deploy-pod");
+        let serve = "docker run -d -p 80:80 t sh -c 'echo found >/index.html; exec busybox httpd -f -p 80 -h /'";
+        pod.until("deploy-pod", serve);
+        let fetch = format!(
+            "docker run --rm --network host t busybox wget -qO- http://{ADDRESS}/index.html"
+        );
+        assert_eq!(pod.until("deploy-pod", &fetch), "found");
+        // Podman 4.3 backs memory by a plain directory; where it does not, this has to be memory.
+        let kind = pod.until("deploy-pod", "stat -f -c %T /var/lib/docker");
+        if kind != "tmpfs" {
+            let why = format!("this Podman backs it by {kind}");
+            skipped("a volume in memory is memory", &why);
+        }
+        pod.down();
+        let left = podman(&["ps", "--all", "--format", "{{.Names}}"])
+            .good()
+            .stdout;
+        assert!(!left.contains("deploy-pod"), "{left}");
+        for volume in volumes().iter().filter(|one| !before.contains(one)) {
+            podman(&["volume", "rm", "--force", volume]);
         }
         podman(&["image", "rm", "--force", &image]);
     });
