@@ -24,6 +24,7 @@ pub mod guest;
 pub mod harden;
 pub mod lab;
 pub mod layer;
+pub mod level;
 pub mod lock;
 pub mod oci;
 pub mod platform;

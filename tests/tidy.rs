@@ -35,7 +35,9 @@ const ROAD: &[(&str, u32)] = &[
 /// Rooms of one height where one builds on the other.
 const BESIDE: &[(&str, &str)] = &[("oci", "layer"), ("deb", "solve"), ("audit", "attest")];
 /// What every room may use.
-const FOUNDATIONS: &[&str] = &["digest", "epoch", "platform", "process", "progress", "text"];
+const FOUNDATIONS: &[&str] = &[
+    "digest", "epoch", "level", "platform", "process", "progress", "text",
+];
 
 /// Longest file, in lines, tests included.
 const LINES: usize = 700;

@@ -11,42 +11,18 @@ mod sarif;
 mod statement;
 mod subject;
 
+pub use crate::level::Level;
 pub use report::{Audited, Judged, Report};
 pub use rules::RULES;
 pub use sarif::sarif;
 pub use statement::{CONFIGURATION, statement};
 pub use subject::Accepted;
 
-use serde::Serialize;
-
 use crate::recipe::{AuditRule, Waiver};
 use crate::text::printable;
 use crate::view::View;
 
 use subject::Subject;
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// To be known.
-    Note,
-    /// To be mended, or waived with a reason.
-    Warning,
-    /// A door that is open.
-    Error,
-}
-
-impl Level {
-    /// The word of it, which is SARIF's too.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// A rule.
 pub struct Rule {

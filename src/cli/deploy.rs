@@ -49,7 +49,14 @@ pub(super) fn run(arguments: &Deploy, common: &Common, output: &Output) -> Resul
         .promised(client)?;
         choices.say("client.image", &reference(&promised, "client.image")?)?;
     }
-    let subject = subject(&looking.promised(named)?, &choices)?;
+    let promised = looking.promised(named)?;
+    let subject = subject(&promised, &choices)?;
+    if target.elsewhere && promised.local && !says_image(&choices) {
+        let (name, image) = (&promised.name, &subject.image);
+        output.say(&format!(
+            "warning: nobody can pull {image}: {name} has no repository (--set image=REFERENCE, or `repository` in the recipe or the configuration)"
+        ));
+    }
     let files = target.render(&subject, &choices, &templates, arguments.explain)?;
     match &arguments.output {
         Some(directory) => write(directory, &files, arguments.force, output)?,
@@ -183,7 +190,7 @@ fn reference(promised: &Promised, key: &str) -> Result<String> {
 }
 
 fn subject(promised: &Promised, choices: &Choices) -> Result<Subject> {
-    let image = match choices.said().any(|key| key == "image") {
+    let image = match says_image(choices) {
         true => promised.reference.clone().unwrap_or_default(),
         false => reference(promised, "image")?,
     };
@@ -203,6 +210,10 @@ fn subject(promised: &Promised, choices: &Choices) -> Result<Subject> {
         ))
     })?;
     Ok(Subject::new(image, name, contract)?)
+}
+
+fn says_image(choices: &Choices) -> bool {
+    choices.said().any(|key| key == "image")
 }
 
 /// The files one after the other, each under its name where there are several.

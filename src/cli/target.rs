@@ -206,6 +206,7 @@ impl<'a> Looking<'a> {
             let (layout, digest) = opened(&path, name.as_deref())?;
             return Ok(Promised {
                 reference: None,
+                local: true,
                 name: named.to_owned(),
                 configurations: view::configurations(&layout, &digest)?,
             });
@@ -221,6 +222,7 @@ impl<'a> Looking<'a> {
         };
         Ok(Promised {
             reference: Some(format!("{repository}@{digest}")),
+            local: false,
             name: reference.to_string(),
             configurations: view::configurations(&blobs, &digest)?,
         })
@@ -253,6 +255,7 @@ impl<'a> Looking<'a> {
         };
         Ok(Promised {
             reference: Some(reference),
+            local: repository.is_none(),
             name: format!("{place}:{tag}"),
             configurations: view::configurations(&built, &digest)?,
         })
@@ -263,6 +266,8 @@ impl<'a> Looking<'a> {
 pub(super) struct Promised {
     /// Its reference, by digest where it is a registry's; none in a layout.
     pub reference: Option<String>,
+    /// Whether the reference is that of a container engine here, which no other machine could pull.
+    pub local: bool,
     /// What people know it by.
     pub name: String,
     /// The configurations of its platforms.

@@ -216,6 +216,22 @@ impl Choices {
         self.said.keys().copied()
     }
 
+    /// The same with each other value of a key: to see what it changes.
+    pub(super) fn others(&self, name: &'static str) -> Vec<Self> {
+        let key = KEYS.iter().find(|key| key.name == name);
+        let others = key.map(|key| key.form.others()).unwrap_or_default();
+        let without = self.said.iter().filter(|(said, _)| **said != name);
+        let without: BTreeMap<_, _> = without.map(|(k, v)| (*k, v.clone())).collect();
+        let said = others.iter().map(|other| {
+            let mut said = without.clone();
+            said.insert(name, (*other).to_owned());
+            said
+        });
+        let mut all: Vec<Self> = said.map(|said| Self { said }).collect();
+        all.push(Self { said: without });
+        all
+    }
+
     /// The value that was said, or else the default.
     pub(super) fn get(&self, name: &'static str) -> &str {
         self.given(name).unwrap_or_else(|| {
@@ -247,6 +263,17 @@ impl Form {
         match fits {
             true => Ok(()),
             false => Err(self.describe()),
+        }
+    }
+
+    /// Values of the kind, at least two where there are.
+    pub(super) fn others(self) -> &'static [&'static str] {
+        match self {
+            Self::Text | Self::Name | Self::Host => &["other", "another"],
+            Self::Word(words) => words,
+            Self::Bytes => &["3Gi", "7Gi"],
+            Self::Cpu => &["3", "5"],
+            Self::Port => &["2222", "2223"],
         }
     }
 

@@ -299,7 +299,7 @@ fn resources(choices: &Choices, storage: &Storage) -> Resources {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
     };
-    // A default is never more than the limit; what was said is checked.
+    // A default is never more than the limit; more than that was refused where it was said.
     let least = |request: &'static str, limit: &str, number: fn(&str) -> Option<f64>| {
         let wanted = choices.get(request);
         match (number(wanted), number(limit)) {
@@ -321,6 +321,6 @@ fn resources(choices: &Choices, storage: &Storage) -> Resources {
     )
 }
 
-fn amount(text: &str) -> Option<f64> {
+pub(super) fn amount(text: &str) -> Option<f64> {
     bytes(text).map(|bytes| bytes as f64)
 }

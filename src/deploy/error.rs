@@ -31,6 +31,18 @@ pub enum DeployError {
         /// The target's keys.
         known: String,
     },
+    /// A key does nothing beside what else was said.
+    #[error(
+        "`{name}` changes nothing in the target {target} for an image of the profile {profile} with what else is said: leave it away"
+    )]
+    NoEffect {
+        /// The key.
+        name: &'static str,
+        /// The target.
+        target: &'static str,
+        /// The image's profile.
+        profile: String,
+    },
     /// A value is not of its key's kind.
     #[error("`{name}` cannot be `{value}`: it is {reason}")]
     Value {

@@ -89,8 +89,8 @@ pub struct Security {
     pub devices: Vec<String>,
     /// Capabilities beside the usual ones.
     pub capabilities: Vec<String>,
-    /// Whether any of the four confinements is not there.
-    pub unconfined: bool,
+    /// The values of `--security-opt` that take the four confinements away, of those that are not there.
+    pub unconfined: Vec<&'static str>,
     /// A root file system that is read-only.
     pub read_only: bool,
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::choices::{Choices, engine_bytes};
-use super::containers::{client, daemon, mount, variable};
+use super::choices::{Choices, cpus, engine_bytes};
+use super::containers::{amount, client, daemon};
 use super::engine::{Engine, processors};
 use super::error::DeployError;
 use super::model::{Container, Kind, Mount, Resources, Security, Volume};
 use super::runtime::{is_sysbox, security};
 use super::storage::{self, Storage};
 use super::subject::Subject;
-use super::volumes::{SUBORDINATE, directory, host_volumes, shared, subordinates};
+use super::volumes::{SUBORDINATE, host_volumes, shared, subordinates};
 use crate::guest::Contract;
 
 /// What reads the manifest.
@@ -64,6 +64,8 @@ pub struct Plan {
     pub pod_security: &'static str,
     /// Whether nobody is let in.
     pub network_policy: bool,
+    /// Whether the daemon is a user's.
+    pub rootless: bool,
     /// How the client reaches the daemon.
     pub connection: String,
     /// Whether the daemon is an init container that goes on.
@@ -96,8 +98,6 @@ pub struct Claim {
 
 /// User and group of a daemon without privileges.
 const ROOTLESS: &str = "1000:1000";
-/// The group docker of GitHub's runner image (actions/runner, `images/Dockerfile`).
-const RUNNER: &str = "123";
 /// Seconds that a pod has to end, at least: its containers end one after the other.
 const GRACE: u32 = 30;
 
@@ -119,6 +119,7 @@ pub(super) fn plan(
         said => said,
     };
     together(place, contract, choices, &storage, host_users)?;
+    requests(choices, &storage)?;
     let guarded = choices.get("pod-security") == "true";
     let namespace = match choices.get("namespace") {
         // What is guarded is a namespace of its own.
@@ -176,6 +177,7 @@ pub(super) fn plan(
             false => "",
         },
         network_policy: choices.get("network-policy") == "true",
+        rootless: contract.profile == "rootless",
         connection: connection.to_owned(),
         native,
         options: options(&daemon, &engine, &memory, &cpus, &runtime_class),
@@ -197,6 +199,34 @@ pub(super) fn plan(
         runtime_class,
         name,
     })
+}
+
+/// What was said and cannot be had: a scheduler refuses more than a limit.
+fn requests(choices: &Choices, storage: &Storage) -> Result<(), DeployError> {
+    for (request, limit, most, number) in [
+        (
+            "cpu.request",
+            "cpu.limit",
+            choices.get("cpu.limit"),
+            cpus as fn(&str) -> Option<f64>,
+        ),
+        (
+            "memory.request",
+            "memory.limit",
+            storage.memory_limit.as_str(),
+            amount,
+        ),
+    ] {
+        let Some(said) = choices.given(request) else {
+            continue;
+        };
+        if number(most).is_some_and(|most| number(said).is_some_and(|said| said > most)) {
+            return Err(DeployError::Together(format!(
+                "`{request}` is {said}, and `{limit}` is {most}: nothing is set aside that cannot be used"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What a cluster refuses.
@@ -262,33 +292,6 @@ fn owner(daemon: &Container) -> Container {
     }
 }
 
-impl Plan {
-    /// Containers of a job mount the runner's directories by their paths: the daemon has them too.
-    pub(super) fn share_with_runner(&mut self) {
-        let note = "the runner is no root: its group reads the client's key";
-        match self.connection.as_str() {
-            "tls" => self
-                .daemon
-                .env
-                .push(variable("DIND_TLS_CLIENT_GID", RUNNER, note)),
-            "socket" => self.daemon.args.push(format!("--group={RUNNER}")),
-            _ => {}
-        }
-        for (name, path, note) in [
-            ("work", "/home/runner/_work", "the files of jobs"),
-            (
-                "externals",
-                "/home/runner/externals",
-                "what the runner runs actions with",
-            ),
-        ] {
-            self.daemon.mounts.push(mount(name, path, false));
-            self.client.mounts.push(mount(name, path, false));
-            self.volumes.push(directory(name, false, note));
-        }
-    }
-}
-
 /// Options of `docker run`, for targets that take them as a text.
 fn options(daemon: &Container, engine: &Engine, memory: &str, cpus: &str, runtime: &str) -> String {
     let security = &daemon.security;
@@ -300,10 +303,8 @@ fn options(daemon: &Container, engine: &Engine, memory: &str, cpus: &str, runtim
     for capability in &security.capabilities {
         option("cap-add", capability);
     }
-    if security.unconfined {
-        for what in ["seccomp", "apparmor", "systempaths"] {
-            option("security-opt", &format!("{what}=unconfined"));
-        }
+    for lifted in &security.unconfined {
+        option("security-opt", lifted);
     }
     for device in &security.devices {
         option("device", device);

@@ -51,10 +51,10 @@ pub(super) fn security(contract: &Contract, runtime: &str) -> Security {
         proc: open(Confinement::Proc),
         devices: privileges.devices.clone(),
         capabilities: Vec::new(),
-        unconfined: false,
+        unconfined: privileges.unconfined.iter().map(|it| it.lifted()).collect(),
         read_only: false,
     };
-    let security = match runtime {
+    match runtime {
         runtime if is_sysbox(runtime) => Security::default(),
         runtime if is_gvisor(runtime) && security.privileged => Security {
             privileged: false,
@@ -62,9 +62,5 @@ pub(super) fn security(contract: &Contract, runtime: &str) -> Security {
             ..security
         },
         _ => security,
-    };
-    Security {
-        unconfined: security.seccomp || security.apparmor || security.selinux || security.proc,
-        ..security
     }
 }

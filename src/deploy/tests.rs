@@ -2,10 +2,11 @@
 
 use super::DeployError;
 use super::check::{CheckError, Finding, check};
-use super::choices::{Choices, Form, KEYS};
+use super::choices::{Choices, KEYS};
 use super::plan::Place;
 use super::subject::Subject;
-use super::target::{COMMON, TARGETS, target};
+use super::target::{COMMON, target};
+use super::targets::TARGETS;
 use super::template::Templates;
 use crate::guest::{Confinement, Contract, Engine, Port, Privileges};
 
@@ -211,22 +212,6 @@ fn what_is_said_is_in_the_manifest() {
     insta::assert_snapshot!("explained", explained);
 }
 
-/// Other values than the default.
-fn others(name: &str) -> Vec<String> {
-    let key = KEYS.iter().find(|key| key.name == name).expect("a key");
-    let one = |value: &str| vec![value.to_owned()];
-    match key.form {
-        Form::Text | Form::Name | Form::Host => one("other"),
-        Form::Word(words) => {
-            let others = words.iter().filter(|word| **word != key.default);
-            others.map(|word| (*word).to_owned()).collect()
-        }
-        Form::Bytes => one("7Gi"),
-        Form::Cpu => one("3"),
-        Form::Port => one("2222"),
-    }
-}
-
 #[test]
 fn every_key_of_a_target_changes_its_manifest() {
     // Some mean something beside another alone.
@@ -242,10 +227,11 @@ fn every_key_of_a_target_changes_its_manifest() {
             rendered(target.name, profile, &said, false).ok()
         };
         for key in COMMON.iter().chain(target.keys) {
-            let changes = others(key).iter().any(|value| {
+            let form = KEYS.iter().find(|one| one.name == *key).expect("a key");
+            let changes = form.form.others().iter().any(|value| {
                 target.profiles.iter().any(|profile| {
                     beside.iter().any(|beside| {
-                        let with = render(profile, &[beside, &[(*key, value.as_str())]]);
+                        let with = render(profile, &[beside, &[(*key, *value)]]);
                         let without = render(profile, &[beside]);
                         with.is_some() && without.is_some() && with != without
                     })
@@ -258,7 +244,7 @@ fn every_key_of_a_target_changes_its_manifest() {
 
 #[test]
 fn what_does_not_go_together_is_said() {
-    let errors: [(&str, &str, Said, &str); 14] = [
+    let errors: [(&str, &str, Said, &str); 19] = [
         (
             "kubernetes-sidecar",
             "vmlc",
@@ -327,6 +313,36 @@ fn what_does_not_go_together_is_said() {
             "rootless",
             &[("connection", "socket")],
             "`connection` is tls or tcp",
+        ),
+        (
+            "kubernetes-pod",
+            "dind",
+            &[("memory.request", "5Gi")],
+            "`memory.request` is 5Gi, and `memory.limit` is 4Gi",
+        ),
+        (
+            "kubernetes-pod",
+            "dind",
+            &[("cpu.request", "1500m"), ("cpu.limit", "1")],
+            "`cpu.request` is 1500m, and `cpu.limit` is 1",
+        ),
+        (
+            "docker-run",
+            "dind",
+            &[("ssh.port", "2222")],
+            "`ssh.port` changes nothing in the target docker-run for an image of the profile dind",
+        ),
+        (
+            "kubernetes-sidecar",
+            "dind",
+            &[("storage.class", "fast")],
+            "`storage.class` changes nothing",
+        ),
+        (
+            "compose",
+            "vmlc",
+            &[("connection", "tls")],
+            "`connection` changes nothing",
         ),
     ];
     for (name, profile, said, words) in errors {

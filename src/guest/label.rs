@@ -115,3 +115,15 @@ pub enum Confinement {
     /// (mount_namespaces(7), user_namespaces(7)).
     Proc,
 }
+
+impl Confinement {
+    /// The value of `--security-opt` that takes it away (docker-run(1)).
+    pub const fn lifted(self) -> &'static str {
+        match self {
+            Self::Seccomp => "seccomp=unconfined",
+            Self::Apparmor => "apparmor=unconfined",
+            Self::Selinux => "label=disable",
+            Self::Proc => "systempaths=unconfined",
+        }
+    }
+}

@@ -18,7 +18,9 @@ const SETGID: u32 = 6;
 const SETUID: u32 = 7;
 
 /// What the user owns: the root of the home directory comes with the account.
-const OWN: [Directory; 6] = [
+const OWN: [Directory; 7] = [
+    // An engine makes a volume like the directory that it covers: root's where there is none.
+    owned("certs/ca", 0o755, DAEMON_UID),
     owned("run/user", 0o1777, 0),
     owned("run/user/1000", 0o700, DAEMON_UID),
     owned("home/rootless/.local", 0o700, DAEMON_UID),

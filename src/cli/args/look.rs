@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::audit::Level;
+use crate::level::Level;
 use crate::recipe::VariantName;
 
 use super::{Make, RegistryAccess};
@@ -85,16 +85,6 @@ pub(in crate::cli) enum FailOn {
     Warning,
     /// Open doors alone.
     Error,
-}
-
-impl From<FailOn> for crate::deploy::Level {
-    fn from(level: FailOn) -> Self {
-        match level {
-            FailOn::Note => Self::Note,
-            FailOn::Warning => Self::Warning,
-            FailOn::Error => Self::Error,
-        }
-    }
 }
 
 impl From<FailOn> for Level {

@@ -23,6 +23,7 @@ mod pod;
 mod rules;
 mod yaml;
 
+pub use crate::level::Level;
 pub use error::{CheckError, Limit};
 pub use rules::RULES;
 
@@ -35,29 +36,6 @@ use model::Manifest;
 
 /// Longest name that messages write out: those of Kubernetes have up to 253 characters.
 const NAME: usize = 253;
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// To be known.
-    Note,
-    /// It works for a while, or for some.
-    Warning,
-    /// It fails, or a door is open.
-    Error,
-}
-
-impl Level {
-    /// The word of it, which is SARIF's too.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// A rule.
 pub struct CheckRule {

@@ -371,7 +371,7 @@ mod tests {
             variable: "NONE",
             words: RunWords {
                 alias: "--network-alias",
-                whole_proc: "systempaths=unconfined",
+                whole_proc: crate::guest::Confinement::Proc.lifted(),
             },
             capabilities: Capabilities {
                 privileged: true,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::cli::{Cli, Dialect, Runtimes};
 use super::words::{RunWords, architecture, count, release, text_at};
 use super::{Capabilities, CgroupNamespaces, EngineInfo, Entry};
+use crate::guest::Confinement;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "docker",
@@ -18,7 +19,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     variable: "DOCKER_HOST",
     words: RunWords {
         alias: "--network-alias",
-        whole_proc: "systempaths=unconfined",
+        whole_proc: Confinement::Proc.lifted(),
     },
     capabilities: Capabilities {
         privileged: true,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::cli::{Cli, Dialect, Runtimes};
 use super::words::{RunWords, architecture, count, text_at};
 use super::{Capabilities, CgroupNamespaces, EngineInfo, Entry};
+use crate::guest::Confinement;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "nerdctl",
@@ -25,7 +26,7 @@ static DIALECT: Dialect = Dialect {
     variable: "CONTAINERD_ADDRESS",
     words: RunWords {
         alias: "--hostname",
-        whole_proc: "systempaths=unconfined",
+        whole_proc: Confinement::Proc.lifted(),
     },
     capabilities: Capabilities {
         privileged: true,

@@ -35,10 +35,8 @@ pub(super) struct RunWords {
 /// The value of `--security-opt` without which a container is confined.
 fn unconfined(confinement: Confinement, words: RunWords) -> &'static str {
     match confinement {
-        Confinement::Seccomp => "seccomp=unconfined",
-        Confinement::Apparmor => "apparmor=unconfined",
-        Confinement::Selinux => "label=disable",
         Confinement::Proc => words.whole_proc,
+        other => other.lifted(),
     }
 }
 
@@ -204,7 +202,7 @@ mod tests {
 
     const WORDS: RunWords = RunWords {
         alias: "--network-alias",
-        whole_proc: "systempaths=unconfined",
+        whole_proc: Confinement::Proc.lifted(),
     };
 
     #[test]

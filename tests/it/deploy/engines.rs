@@ -113,23 +113,27 @@ fn a_script_of_docker_run_starts_a_daemon_that_its_client_reaches() {
 fn a_compose_file_starts_a_daemon_that_its_client_reaches() {
     in_turn(|| {
         let docker = engines::docker();
-        let image = docker.load(&built_recipe("bookworm", "slim"));
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("compose.yaml");
         let compose = compose();
-        for more in [
-            &[][..],
-            &["--set", "connection=socket"],
-            &[
-                "--set",
-                "connection=tcp",
-                "--storage",
-                "loop",
-                "--set",
-                "storage.size=2Gi",
-            ],
+        for (recipe, more) in [
+            ("bookworm", &[][..]),
+            ("bookworm", &["--set", "connection=socket"]),
+            (
+                "bookworm",
+                &[
+                    "--set",
+                    "connection=tcp",
+                    "--storage",
+                    "loop",
+                    "--set",
+                    "storage.size=2Gi",
+                ],
+            ),
+            ("rootless-trixie", &[]),
         ] {
-            let image = format!("image={image}");
+            let loaded = docker.load(&built_recipe(recipe, "slim"));
+            let image = format!("image={loaded}");
             let all = [
                 &[
                     "--target",
@@ -146,7 +150,7 @@ fn a_compose_file_starts_a_daemon_that_its_client_reaches() {
                 more,
             ]
             .concat();
-            let text = deploy("bookworm", "slim", &all).good().stdout;
+            let text = deploy(recipe, "slim", &all).good().stdout;
             fs::write(&file, &text).expect("written");
             let composed = |arguments: &[&str]| {
                 let mut command = docker.command(&compose);
@@ -160,8 +164,8 @@ fn a_compose_file_starts_a_daemon_that_its_client_reaches() {
             assert_eq!(run.stdout, "nested 42\n", "{text}\n{}", run.stderr);
             composed(&["down", "--volumes"]).good();
             nothing_is_left(docker, "deploy-compose");
+            docker.run(&["image", "rm", "--force", &loaded]);
         }
-        docker.run(&["image", "rm", "--force", &image]);
     });
 }
 
@@ -204,62 +208,51 @@ fn the_daemon_of_the_host_is_used_where_that_is_asked_for() {
 #[test]
 fn the_service_of_a_gitlab_job_is_a_daemon_although_it_has_the_clients_variables() {
     in_turn(|| {
-        let docker = engines::docker();
-        let image = docker.load(&built_recipe("bookworm", "slim"));
-        let directory = tempfile::tempdir().expect("a directory");
-        let output = directory.path().to_str().expect("UTF-8");
-        deploy(
-            "bookworm",
-            "slim",
-            &["--target", "gitlab-ci", "--output", output],
-        )
-        .good();
-        let job = fs::read_to_string(directory.path().join(".gitlab-ci.yml")).expect("written");
-        let (_, variables) = job.split_once("\n  variables:\n").expect("variables");
-        let (variables, _) = variables.split_once("\n  script:").expect("their end");
-        let variables: Vec<String> = variables
-            .lines()
-            .map(|line| {
-                let (name, value) = line.trim().split_once(": ").expect("a pair");
-                format!("--env={name}={}", value.trim_matches('"'))
-            })
-            .collect();
-        assert!(variables.len() >= 3, "{job}");
-        let variables: Vec<&str> = variables.iter().map(String::as_str).collect();
-        docker.run(&["network", "create", "deploy-gitlab"]);
-        let service = ["run", "--detach", "--privileged", "--name", "deploy-gitlab"];
-        let network = ["--network", "deploy-gitlab"];
-        let alias = [
-            "--network-alias",
-            "docker",
-            "--volume",
-            "deploy-gitlab:/certs/client",
-        ];
-        docker.run(&[&service, &network[..], &alias, &variables, &[&image]].concat());
-        docker.run(&["exec", "deploy-gitlab", "dindctl", "ready", "--wait", "120"]);
-        let certificates = ["--volume", "deploy-gitlab:/certs/client:ro"];
-        let script = [
-            image.as_str(),
-            "sh",
-            "-c",
-            "docker version --format '{{.Server.Os}}'",
-        ];
-        let said = docker.run(
-            &[
-                &["run", "--rm"],
-                &network[..],
-                &certificates,
-                &variables,
-                &script,
-            ]
-            .concat(),
-        );
-        assert_eq!(said, "linux");
-        docker.run(&["rm", "--force", "--volumes", "deploy-gitlab"]);
-        docker.run(&["volume", "rm", "deploy-gitlab"]);
-        docker.run(&["network", "rm", "deploy-gitlab"]);
-        docker.run(&["image", "rm", "--force", &image]);
+        for recipe in ["bookworm", "rootless-trixie"] {
+            serves_a_gitlab_job(engines::docker(), recipe);
+        }
     });
+}
+
+fn serves_a_gitlab_job(docker: &Engine, recipe: &str) {
+    let image = docker.load(&built_recipe(recipe, "slim"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = directory.path().to_str().expect("UTF-8");
+    let arguments = ["--target", "gitlab-ci", "--output", output];
+    deploy(recipe, "slim", &arguments).good();
+    let read = |name: &str| fs::read_to_string(directory.path().join(name)).expect("written");
+    let config: toml::Table = read("config.toml").parse().expect("TOML");
+    let runner = &config["runners"][0]["docker"];
+    assert_eq!(runner["privileged"].as_bool(), Some(false));
+    assert_eq!(runner["services_privileged"].as_bool(), Some(true));
+    let job = read(".gitlab-ci.yml");
+    let (_, variables) = job.split_once("\n  variables:\n").expect("variables");
+    let (variables, _) = variables.split_once("\n  script:").expect("their end");
+    let variables: Vec<String> = variables
+        .lines()
+        .map(|line| {
+            let (name, value) = line.trim().split_once(": ").expect("a pair");
+            format!("--env={name}={}", value.trim_matches('"'))
+        })
+        .collect();
+    assert!(variables.len() >= 3, "{job}");
+    let variables: Vec<&str> = variables.iter().map(String::as_str).collect();
+    docker.run(&["network", "create", "deploy-gitlab"]);
+    let service = ["run", "--detach", "--privileged", "--name", "deploy-gitlab"];
+    let network = ["--network", "deploy-gitlab"];
+    let certificates = "deploy-gitlab:/certs/client";
+    let alias = ["--network-alias", "docker", "--volume", certificates];
+    docker.run(&[&service, &network[..], &alias, &variables, &[&image]].concat());
+    docker.run(&["exec", "deploy-gitlab", "dindctl", "ready", "--wait", "120"]);
+    let job = ["run", "--rm", "--volume", certificates];
+    let version = "docker version --format '{{.Server.Os}}'";
+    let script = [image.as_str(), "sh", "-c", version];
+    let said = docker.run(&[&job, &network[..], &variables, &script].concat());
+    assert_eq!(said, "linux", "{recipe}");
+    docker.run(&["rm", "--force", "--volumes", "deploy-gitlab"]);
+    docker.run(&["volume", "rm", "deploy-gitlab"]);
+    docker.run(&["network", "rm", "deploy-gitlab"]);
+    docker.run(&["image", "rm", "--force", &image]);
 }
 
 /// A machine lets in by the key that its owner has given, and by no other.
