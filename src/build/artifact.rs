@@ -55,7 +55,7 @@ impl Source<'_> {
         match &self.artifact.take {
             Take::Whole { path, mode } => {
                 let content = Content::Spooled {
-                    spool: Arc::new(Spool::new(file)),
+                    spool: Arc::new(Spool::new(file, self.locked.size)),
                     offset: 0,
                     length: self.locked.size,
                 };
@@ -67,7 +67,8 @@ impl Source<'_> {
             }
             Take::Members(members) => {
                 let decoded = self.decoded(file, fetcher)?;
-                let entries = read_payload(decoded).map_err(|error| self.wrong(error))?;
+                let spool = Spool::of(decoded).map_err(|error| self.wrong(error))?;
+                let entries = read_payload(&Arc::new(spool)).map_err(|error| self.wrong(error))?;
                 self.taken(members, entries, mtime)
             }
         }

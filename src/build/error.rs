@@ -1,6 +1,5 @@
 //! Why an image cannot be built.
 
-use crate::family::PackageError;
 use crate::fetch::FetchError;
 use crate::guest::GuestError;
 use crate::layer::LayerError;
@@ -18,14 +17,6 @@ pub enum BuildError {
     /// The network or the cache failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// A package file cannot be read.
-    #[error("package {package}: {source}")]
-    Package {
-        /// The package.
-        package: String,
-        /// Why.
-        source: PackageError,
-    },
     /// A package's payload cannot be read.
     #[error("package {package}: {source}")]
     Payload {

@@ -127,7 +127,7 @@ fn spooled(entry: Entry) -> Content {
     Content::Spooled {
         offset: 0,
         length: entry.size,
-        spool: Arc::new(Spool::new(entry.file)),
+        spool: Arc::new(Spool::new(entry.file, entry.size)),
     }
 }
 

@@ -1,27 +1,23 @@
 //! From locked package files to placed packages: decode, spool, read, place.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::deb::archive::Control;
 use crate::digest::Digest;
 use crate::family::{self, Family};
-use crate::fetch::{Derived, FetchError, Fetcher};
+use crate::fetch::Fetcher;
 use crate::lock::LockedPackage;
 use crate::progress::{Reporter, Stage};
 use crate::recipe::{PathFilters, Recipe};
-use crate::resolve::{examine, open_package};
+use crate::resolve::{examine, spooled};
 use crate::setup::{Package, conventions};
-use crate::tree::{Node, Owner, Tree, TreeError, TreePath, read_payload};
+use crate::tree::{Node, Owner, Spool, Tree, TreeError, TreePath, read_payload};
 
 use super::error::BuildError;
 use super::exclude::prune;
-
-/// Changes whenever spooled payloads get another form.
-const SPOOL_FORMAT: &str = "spool/1";
 
 /// A package read from its file.
 pub(super) struct Unpacked {
@@ -70,32 +66,16 @@ fn unpack_one(
     family: &dyn Family,
     fetcher: &Fetcher,
 ) -> Result<Unpacked, BuildError> {
-    let failed = |source| BuildError::Package {
-        package: locked.name.clone(),
-        source,
-    };
-    let cache = fetcher.cache();
-    let cached = |error| BuildError::from(FetchError::from(error));
-    let key = Digest::of(format!("{SPOOL_FORMAT}\n{}\n", locked.sha256));
-    let file = open_package(locked, fetcher)?;
-    let (mut control, payload) = match cache.open_derived(Derived::Spool, &key).map_err(cached)? {
-        Some(entry) => (family.control(file).map_err(failed)?, entry.file),
-        None => {
-            let mut spool = cache.create().map_err(cached)?;
-            let control = family.unpack(file, &mut spool).map_err(failed)?;
-            let entry = cache
-                .put_derived(Derived::Spool, &key, spool)
-                .map_err(cached)?;
-            (control, entry.file)
-        }
-    };
+    let (mut control, payload) = spooled(locked, family, fetcher)?;
     check_identity(locked, family, &control)?;
     examine(locked, &control, recipe)?;
-    let entries =
-        read_payload(rewound(payload, locked)?).map_err(|source| BuildError::Payload {
+    let length = payload.length();
+    let entries = read_payload(&Arc::new(Spool::new(payload, length))).map_err(|source| {
+        BuildError::Payload {
             package: locked.name.clone(),
             source,
-        })?;
+        }
+    })?;
     let entries = prune(entries, &mut control, filters);
     let mut paths = vec!["/.".to_owned()];
     paths.extend(
@@ -117,15 +97,6 @@ fn unpack_one(
         },
         entries,
     })
-}
-
-fn rewound(mut file: File, locked: &LockedPackage) -> Result<File, BuildError> {
-    file.seek(SeekFrom::Start(0))
-        .map_err(|source| BuildError::Payload {
-            package: locked.name.clone(),
-            source: source.into(),
-        })?;
-    Ok(file)
 }
 
 /// A file can be the one the index names and still hold another package.

@@ -68,7 +68,12 @@ pub struct Misuse(pub String);
 
 /// The exit code for an error, by the first cause that has one.
 pub fn code(error: &anyhow::Error) -> u8 {
-    error.chain().find_map(one).unwrap_or(FAILURE)
+    let carried = |error: &(dyn std::error::Error + 'static)| within(error.downcast_ref()?);
+    // A cache that does not serve is that for whoever reads from it.
+    let cache = error.chain().find_map(carried);
+    cache
+        .or_else(|| error.chain().find_map(one))
+        .unwrap_or(FAILURE)
 }
 
 fn one(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
@@ -165,15 +170,7 @@ fn build(error: &BuildError) -> Option<u8> {
     match error {
         BuildError::Resolve(error) => resolve(error),
         BuildError::Fetch(error) => Some(fetch(error)),
-        BuildError::Package {
-            source:
-                PackageError::Deb(DebError::Io { source, .. })
-                | PackageError::Apk(ApkError::Member(MemberError::Io { source, .. })),
-            ..
-        } => within(source).or(Some(TRUST)),
-        BuildError::Package { .. } | BuildError::Payload { .. } | BuildError::Identity { .. } => {
-            Some(TRUST)
-        }
+        BuildError::Payload { .. } | BuildError::Identity { .. } => Some(TRUST),
         BuildError::Conflict { .. } | BuildError::Placement { .. } => Some(UNSATISFIABLE),
         BuildError::Guest(_)
         | BuildError::Artifact { .. }
@@ -194,6 +191,12 @@ fn resolve(error: &ResolveError) -> Option<u8> {
         ResolveError::Family(FamilyError::Fetch(error)) | ResolveError::Fetch(error) => {
             Some(fetch(error))
         }
+        ResolveError::Package {
+            source:
+                PackageError::Deb(DebError::Io { source, .. })
+                | PackageError::Apk(ApkError::Member(MemberError::Io { source, .. })),
+            ..
+        } => within(source).or(Some(TRUST)),
         ResolveError::Family(_) | ResolveError::Package { .. } => Some(TRUST),
         ResolveError::Gone { .. } | ResolveError::Vanished { .. } => Some(NETWORK),
         ResolveError::Repository { .. } => Some(LOCK),

@@ -20,7 +20,8 @@ mod seek;
 mod transfer;
 
 pub use cache::{
-    Bucket, Cache, CacheError, Derived, Difference, Entry, Info, Pending, Prune, UNSAFE_MODE, Usage,
+    Bucket, Cache, CacheError, Derived, Difference, Entry, Info, Pending, Prune, Sealed, Sealing,
+    UNSAFE_MODE, Usage,
 };
 pub use client::{Fetcher, Wanted};
 pub use document::{Document, Validity};

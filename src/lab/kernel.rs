@@ -2,20 +2,18 @@
 //! verified and cached as those of an image are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::Read as _;
 use std::ops::Range;
 
 use liblzma::read::XzDecoder;
 
 use super::Supply;
 use super::error::LabError;
-use crate::deb::archive::{DebError, unpack};
-use crate::digest::Digest;
-use crate::fetch::Derived;
+use crate::deb::archive::DebError;
+use crate::family::Debian;
 use crate::lock::{Lock, LockedPackage};
 use crate::recipe;
-use crate::resolve::{self, Keep, ResolveError, open_package};
+use crate::resolve::{self, Keep, ResolveError, spooled};
 
 /// What `linux-image-cloud-amd64` depends on is called so, with a version.
 const KERNEL: &str = "linux-image-";
@@ -25,9 +23,6 @@ const NEWEST: &str = "linux-image-cloud-amd64";
 const SHELL: &str = "busybox-static";
 /// Where that package has it; since trixie `/bin` is not in packages.
 const SHELL_PATHS: [&str; 2] = ["bin/busybox", "usr/bin/busybox"];
-/// Changes whenever spooled payloads get another form; as in the builds of images, whose spool it
-/// shares.
-const SPOOL_FORMAT: &str = "spool/1";
 /// Largest decoded module, in bytes; the largest of a cloud kernel have 5 MB.
 const MODULE_LIMIT: u64 = 64 << 20;
 
@@ -163,29 +158,16 @@ fn payload(
     package: &LockedPackage,
     supply: &Supply,
 ) -> Result<Vec<u8>, LabError> {
-    let cache = supply.fetcher.cache();
-    let key = Digest::of(format!("{SPOOL_FORMAT}\n{}\n", package.sha256));
-    let spooled = cache.open_derived(Derived::Spool, &key)?;
-    let mut file = match spooled {
-        Some(entry) => entry.file,
-        None => {
-            let file: File =
-                open_package(package, &supply.fetcher).map_err(|source| LabError::Packages {
-                    suite,
-                    source: Box::new(source),
-                })?;
-            let mut spool = cache.create()?;
-            unpack(file, &mut spool).map_err(|source| LabError::Package {
-                package: package.name.clone(),
-                source,
-            })?;
-            cache.put_derived(Derived::Spool, &key, spool)?.file
-        }
-    };
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))
-        .and_then(|_| file.read_to_end(&mut bytes))
-        .map_err(LabError::file("read", cache.home()))?;
+    let (_, sealed) =
+        spooled(package, &Debian, &supply.fetcher).map_err(|source| LabError::Packages {
+            suite,
+            source: Box::new(source),
+        })?;
+    let length = usize::try_from(sealed.length()).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    sealed
+        .read_exact_at(&mut bytes, 0)
+        .map_err(LabError::file("read", supply.fetcher.cache().home()))?;
     Ok(bytes)
 }
 

@@ -332,7 +332,8 @@ mod tests {
             .collect();
         assert_eq!(found, expected);
 
-        let spool = Arc::new(Spool::new(tempfile::tempfile().expect("a file")));
+        let file = tempfile::tempfile().expect("a file");
+        let spool = Arc::new(Spool::of(file).expect("its length"));
         let huge = Content::Spooled {
             spool,
             offset: 0,

@@ -185,7 +185,7 @@ fn a_spooled_file_gives_the_bytes_of_one_in_memory() {
     spool.write_all(b"skipped").expect("written");
     spool.write_all(&content).expect("written");
     let spooled = Content::Spooled {
-        spool: Arc::new(Spool::new(spool)),
+        spool: Arc::new(Spool::of(spool).expect("a file")),
         offset: 7,
         length: content.len() as u64,
     };
@@ -257,7 +257,7 @@ fn an_unfit_entry_stops_the_layer_before_its_first_byte() {
 #[test]
 fn a_file_that_ends_early_and_a_full_disk_are_errors() {
     let short = Content::Spooled {
-        spool: Arc::new(Spool::new(tempfile::tempfile().expect("a file"))),
+        spool: Arc::new(Spool::of(tempfile::tempfile().expect("a file")).expect("a file")),
         offset: 0,
         length: 5 * GZIP_BLOCK as u64,
     };

@@ -5,6 +5,7 @@ mod download;
 mod error;
 mod fetch;
 mod request;
+mod spool;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ pub use download::fetch_downloads;
 pub use error::ResolveError;
 pub use fetch::{fetch_packages, open_package};
 pub use request::{Roots, filters, request, requests, roots};
+pub use spool::spooled;
 
 /// Seconds after a Release's date at which the snapshot archive holds everything it names: the
 /// mirror push takes hours, the snapshot runs four times a day, and pools keep superseded files

@@ -7,7 +7,7 @@ mod pax;
 mod payload;
 mod root;
 
-pub use node::{Content, Kind, Meta, Node, Spool};
+pub use node::{Content, Kind, Meta, Node, ReadAt, Spool};
 pub use path::{NAME_LIMIT, PATH_LIMIT, PathError, TreePath};
 pub use payload::{ENTRY_LIMIT, PayloadError, read_payload};
 pub use root::{Owner, Placed, Tree, TreeError};

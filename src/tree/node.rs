@@ -75,16 +75,82 @@ impl Meta {
     }
 }
 
-/// An open file that holds the decoded content of one package, read by position.
+/// Bytes that are read by their position.
+pub trait ReadAt: fmt::Debug + Send + Sync {
+    /// Fills `buffer` with the bytes from `position` on; fails where they do not reach that far.
+    fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
+}
+
+impl ReadAt for File {
+    fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, buffer, position)
+    }
+}
+
+/// What holds the decoded content of one package, and nobody writes any more.
 #[derive(Debug)]
 pub struct Spool {
-    file: File,
+    bytes: Box<dyn ReadAt>,
+    length: u64,
 }
 
 impl Spool {
-    /// Wraps a file that nobody writes any more.
-    pub fn new(file: File) -> Self {
-        Self { file }
+    /// The first `length` bytes of what is read by position.
+    pub fn new(bytes: impl ReadAt + 'static, length: u64) -> Self {
+        Self {
+            bytes: Box::new(bytes),
+            length,
+        }
+    }
+
+    /// All of a file.
+    ///
+    /// # Errors
+    /// When its length cannot be known.
+    pub fn of(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        Ok(Self::new(file, length))
+    }
+
+    /// Number of bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The bytes in their order, or from anywhere.
+    pub(super) fn reader(&self) -> impl io::Read + io::Seek + '_ {
+        Seeking {
+            spool: self,
+            position: 0,
+        }
+    }
+}
+
+struct Seeking<'a> {
+    spool: &'a Spool,
+    position: u64,
+}
+
+impl io::Read for Seeking<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.spool.length.saturating_sub(self.position);
+        let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let part = &mut buffer[..count];
+        self.spool.bytes.read_exact_at(part, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl io::Seek for Seeking<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            io::SeekFrom::Start(at) => Some(at),
+            io::SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            io::SeekFrom::End(by) => self.spool.length.checked_add_signed(by),
+        };
+        self.position = to.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
     }
 }
 
@@ -131,7 +197,7 @@ impl Content {
                 Ok(())
             }
             Self::Spooled { spool, offset, .. } => {
-                spool.file.read_exact_at(buffer, offset + position)
+                spool.bytes.read_exact_at(buffer, offset + position)
             }
         }
     }

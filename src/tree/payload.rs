@@ -6,7 +6,6 @@
 //! place in a package; see [`PayloadError`].
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
@@ -54,13 +53,15 @@ pub enum PayloadError {
     TooMany,
 }
 
-/// The entries of the decoded payload tar in `file`, in its order; a directory that is there
-/// several times only once. File contents stay in `file`.
-pub fn read_payload(file: File) -> Result<Vec<(TreePath, Node)>, PayloadError> {
-    let reader = file.try_clone()?;
-    let end = file.metadata()?.len();
-    let spool = Arc::new(Spool::new(file));
-    let mut archive = tar::Archive::new(io::BufReader::with_capacity(64 << 10, reader));
+/// Bytes read at once: a header, and what describes it. Contents in between are passed over.
+const HEADERS: usize = 4 << 10;
+
+/// The entries of the decoded payload tar in `spool`, in its order; a directory that is there
+/// several times only once. File contents stay in `spool`.
+pub fn read_payload(spool: &Arc<Spool>) -> Result<Vec<(TreePath, Node)>, PayloadError> {
+    let end = spool.length();
+    let reader = io::BufReader::with_capacity(HEADERS, spool.reader());
+    let mut archive = tar::Archive::new(reader);
     let mut entries = Vec::new();
     let mut seen = HashMap::new();
     let mut extension = Extension::default();
@@ -79,7 +80,7 @@ pub fn read_payload(file: File) -> Result<Vec<(TreePath, Node)>, PayloadError> {
             described,
             end,
         }
-        .node(&spool)?;
+        .node(spool)?;
         if path.is_root() && !matches!(node.kind, Kind::Directory) {
             return Err(refused(&name, "in the place of the root directory"));
         }
@@ -247,7 +248,7 @@ fn utf8(bytes: &[u8]) -> Result<String, PayloadError> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek, Write};
+    use std::io::Write;
 
     use super::*;
 
@@ -259,8 +260,7 @@ mod tests {
         let bytes = builder.into_inner().expect("in memory");
         let mut file = tempfile::tempfile().expect("temporary file");
         file.write_all(&bytes).expect("write");
-        file.rewind().expect("rewind");
-        read_payload(file)
+        read_payload(&Arc::new(Spool::of(file).expect("a file")))
     }
 
     fn header(kind: EntryType, size: u64) -> tar::Header {

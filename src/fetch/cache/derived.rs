@@ -93,19 +93,32 @@ impl Cache {
         pending: Pending,
     ) -> Result<Entry, CacheError> {
         let (digest, size) = (pending.digest(), pending.written());
-        let file = if !self.use_derived {
-            pending.detach()?
-        } else if let Some((path, stored)) = self.find_derived(kind, key)? {
+        let (file, _) = self.place_derived(kind, key, digest, pending)?;
+        Ok(Entry { file, digest, size })
+    }
+
+    /// Gives what is written its name, and says where it is; nowhere when derived entries are not in
+    /// use.
+    pub(super) fn place_derived(
+        &self,
+        kind: Derived,
+        key: &Digest,
+        digest: Digest,
+        pending: Pending,
+    ) -> Result<(File, Option<PathBuf>), CacheError> {
+        if !self.use_derived {
+            return Ok((pending.detach()?, None));
+        }
+        if let Some((path, stored)) = self.find_derived(kind, key)? {
             if stored != digest {
                 return Err(ambiguous(&path, &path, stored, digest));
             }
-            pending.detach()?
-        } else {
-            let directory = self.layout.shard(kind.into(), key);
-            make_directory(&directory)?;
-            pending.persist(&directory.join(format!("{}.{}", key.hex(), digest.hex())))?
-        };
-        Ok(Entry { file, digest, size })
+            return Ok((pending.detach()?, Some(path)));
+        }
+        let directory = self.layout.shard(kind.into(), key);
+        make_directory(&directory)?;
+        let path = directory.join(format!("{}.{}", key.hex(), digest.hex()));
+        Ok((pending.persist(&path)?, Some(path)))
     }
 
     /// Removes the entry for `key`, if there is one: its form is not one that this version reads,

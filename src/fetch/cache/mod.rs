@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Whatever is handed out is hashed through the descriptor that is handed out, so that nothing
-//! can be exchanged between the check and the use. Entries appear whole, by rename; files and
+//! can be exchanged between the check and the use; of sealed entries, what is read of them. Entries appear whole, by rename; files and
 //! documents only once they are on the disk. Entries are never linked out of the cache.
 
 mod derived;
@@ -21,6 +21,7 @@ mod layout;
 mod locks;
 mod maintain;
 mod pending;
+mod sealed;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use self::layout::{Bucket, UNSAFE_MODE};
 pub(super) use self::locks::DownloadLock;
 pub use self::maintain::{Info, Prune, Usage};
 pub use self::pending::Pending;
+pub use self::sealed::{Sealed, Sealing};
 use crate::digest::{Digest, Hasher};
 
 /// Bytes read at once for hashing: large enough that system calls do not show.

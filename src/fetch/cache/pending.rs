@@ -99,6 +99,13 @@ impl Pending {
         Ok(())
     }
 
+    /// Writes all of `bytes`, which count as none: their digest is the caller's.
+    pub(super) fn write_unhashed(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes).map_err(|error| {
+            io::Error::new(error.kind(), CacheError::io("write", &self.path)(error))
+        })
+    }
+
     /// A descriptor of its own for what is written so far, from the start.
     pub(in crate::fetch) fn read_again(&self) -> Result<File, CacheError> {
         File::open(&self.path).map_err(CacheError::io("read", &self.path))

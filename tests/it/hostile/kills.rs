@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use dindimg::digest::Digest;
+use dindimg::fetch::{Cache, Derived};
 use dindimg::oci::{BlobSource as _, Layout};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -52,18 +53,28 @@ fn scene() -> Option<Scene> {
 /// Everything that is in place is whole: entries of the cache are what their names say, the lock
 /// parses, and an image that is listed is all there.
 fn assert_nothing_partial(scene: &Scene) {
-    let cache = scene.cache().join("v1");
-    for bucket in ["blobs", "spool", "segments", "layers"] {
-        for path in files_below(&cache.join(bucket)) {
-            let name = path
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
+    let home = scene.cache().join("v1");
+    let name = |path: &Path| {
+        let name = path.file_name().expect("a name");
+        name.to_string_lossy().into_owned()
+    };
+    for bucket in ["blobs", "segments", "layers"] {
+        for path in files_below(&home.join(bucket)) {
             let content = Digest::of(std::fs::read(&path).expect("an entry")).hex();
+            let name = name(&path);
             let says = name.rsplit('.').next().expect("a digest");
             assert_eq!(says, content, "{}", path.display());
         }
+    }
+    let cache = Cache::open(&scene.cache()).expect("a cache");
+    for path in files_below(&home.join("spool")) {
+        let name = name(&path);
+        let key = name.split('.').next().expect("a digest");
+        let key = key.parse().expect("a digest");
+        let sealed = cache.open_sealed(Derived::Spool, &key).expect("whole");
+        let sealed = sealed.expect("is there");
+        let mut payload = vec![0; usize::try_from(sealed.length()).expect("small")];
+        sealed.read_exact_at(&mut payload, 0).expect("whole");
     }
     if let Ok(text) = std::fs::read_to_string(scene.path("scene.lock")) {
         dindimg::lock::parse(&text).expect("a lock that is there is whole");

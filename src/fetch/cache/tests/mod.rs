@@ -1,4 +1,5 @@
 mod entries;
+mod sealed;
 mod upkeep;
 
 use std::io::{Read, Write};
