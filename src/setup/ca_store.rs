@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::recipe::certificate;
 
 use super::context::{Setup, SetupError};
+use super::java_store;
 use super::subject_hash::subject_hash;
 
 /// Certificates of the package, named in [`CONFIGURATION`].
@@ -28,6 +29,7 @@ pub fn update(setup: &mut Setup<'_>) -> Result<(), SetupError> {
 
     let mut bundle = String::new();
     let mut store: BTreeMap<String, String> = BTreeMap::new();
+    let mut trusted: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut hashed: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
     for path in paths {
         let text = setup.text(&path)?.unwrap_or_default();
@@ -49,6 +51,9 @@ pub fn update(setup: &mut Setup<'_>) -> Result<(), SetupError> {
             ));
         }
         setup.link(&format!("{STORE}/{link}"), &format!("/{path}"))?;
+        if let Some(first) = certificates.first() {
+            trusted.insert(link.clone(), first.der.clone());
+        }
         // `openssl rehash` leaves out files of several certificates.
         if let [only] = &certificates[..] {
             let hash = subject_hash(&text)
@@ -69,6 +74,14 @@ pub fn update(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         for (number, (link, _)) in links.enumerate() {
             setup.link(&format!("{STORE}/{hash}.{number}"), &link)?;
         }
+    }
+    if setup.has(java_store::PACKAGE) {
+        let trusted = trusted.iter();
+        let trusted: Vec<(&str, &[u8])> = trusted
+            .map(|(name, der)| (name.as_str(), der.as_slice()))
+            .collect();
+        let keystore = java_store::keystore(&trusted, setup.epoch);
+        setup.write(java_store::STORE, 0o644, keystore)?;
     }
     setup.write(
         &format!("{STORE}/ca-certificates.crt"),

@@ -12,10 +12,12 @@ mod dbus;
 mod debconf;
 mod debianutils;
 mod diversions;
+mod fontconfig;
 mod fuse;
 mod glib;
 mod inert;
 mod init_scripts;
+mod java;
 mod ld_cache;
 mod libwrap;
 mod machine_id;
@@ -56,6 +58,7 @@ pub const RULES: &[Rule] = &[
     openssh_client::RULE,
     openssh_server::RULE,
     dbus::RULE,
+    fontconfig::RULE,
     fuse::RULE,
     libwrap::RULE,
     glib::RULE,
@@ -71,6 +74,7 @@ pub const RULES: &[Rule] = &[
     tmpfiles::RULE,
     units::RULE,
     init_scripts::RULE,
+    java::RULE,
     alternatives::RULE,
     diversions::RULE,
     debconf::RULE,
