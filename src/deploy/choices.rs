@@ -22,6 +22,8 @@ pub enum Form {
     Port,
     /// A host.
     Host,
+    /// An address of the web, with nothing that a shell has a meaning for.
+    Url,
 }
 
 /// Something that can be said.
@@ -163,7 +165,25 @@ pub const KEYS: &[Key] = &[
         "host",
         Form::Host,
         "",
-        "name or address of the host whose daemon is used",
+        "name or address of the host whose daemon is used, or on which Jenkins reaches the machine",
+    ),
+    key(
+        "agent",
+        Form::Word(&["ssh", "inbound"]),
+        "ssh",
+        "who begins: Jenkins by SSH, or the machine by WebSocket",
+    ),
+    key(
+        "controller",
+        Form::Url,
+        "",
+        "address of Jenkins, which an inbound agent connects to",
+    ),
+    key(
+        "agent.secret",
+        Form::Text,
+        "~/.jenkins-secret",
+        "file with the secret that Jenkins shows for an inbound agent",
     ),
 ];
 
@@ -257,6 +277,7 @@ impl Form {
             Self::Host => value
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)),
+            Self::Url => is_url(value),
             Self::Cpu => is_cpu(value),
             Self::Port => value.parse::<u16>().is_ok_and(|port| port > 0),
         };
@@ -274,6 +295,7 @@ impl Form {
             Self::Bytes => &["3Gi", "7Gi"],
             Self::Cpu => &["3", "5"],
             Self::Port => &["2222", "2223"],
+            Self::Url => &["https://one.example", "https://two.example"],
         }
     }
 
@@ -285,6 +307,7 @@ impl Form {
             Self::Word(words) => words.join(" or "),
             Self::Bytes => "bytes, such as 4Gi or 512Mi, from 1Mi on".to_owned(),
             Self::Host => "a host's name, or an address of IPv4".to_owned(),
+            Self::Url => "an address that begins with https:// or http://".to_owned(),
             Self::Cpu => "processors, such as 2 or 500m".to_owned(),
             Self::Port => "a port from 1 to 65535".to_owned(),
         }
@@ -306,6 +329,14 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(inner)
         && text.starts_with(outer)
         && text.ends_with(outer)
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or(text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
 }
 
 fn is_cpu(text: &str) -> bool {

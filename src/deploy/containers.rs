@@ -6,7 +6,7 @@ use super::plan::Place;
 use super::runtime::is_gvisor;
 use super::storage::Storage;
 use super::subject::Subject;
-use super::volumes::RUN;
+use super::volumes::{RUN, SECRET};
 use crate::guest::Contract;
 
 /// Where certificates are.
@@ -15,6 +15,10 @@ const CERTIFICATES: &str = "/certs";
 const SOCKETS: &str = "/run/dind-socket";
 /// Where a machine finds the keys that may log in.
 const KEYS: &str = "/etc/dind/keys";
+/// Where an agent of Jenkins finds its secret, and keeps its files.
+const AGENT_SECRET: &str = "/etc/dind/jenkins-secret";
+/// See [`AGENT_SECRET`].
+const AGENT_HOME: &str = "/var/lib/jenkins";
 /// The port of a cluster's API, and its name in sources that people follow.
 const API: (u16, &str) = (30001, "api-server-port");
 
@@ -73,19 +77,24 @@ pub(super) fn daemon(
                 mounts.push(mount(RUN, "/run", false));
                 mounts.push(mount("tmp", "/tmp", false));
             }
-            ports.push(Port {
-                name: "ssh".to_owned(),
-                inside: 22,
-                outside: choices.get("ssh.port").parse().unwrap_or(22),
-                local: false,
-            });
-            let file = format!("{KEYS}/authorized_keys");
-            let note = "who may log in as root";
-            env.push(variable("DIND_AUTHORIZED_KEYS_FILE", &file, note));
-            mounts.push(match place {
-                Place::Engine => mount("keys", &file, true),
-                Place::Sidecar | Place::Pod => mount("keys", KEYS, true),
-            });
+            if choices.get("agent") == "inbound" {
+                args = inbound(choices);
+                mounts.push(mount(SECRET, AGENT_SECRET, true));
+            } else {
+                ports.push(Port {
+                    name: "ssh".to_owned(),
+                    inside: 22,
+                    outside: choices.get("ssh.port").parse().unwrap_or(22),
+                    local: false,
+                });
+                let file = format!("{KEYS}/authorized_keys");
+                let note = "who may log in as root";
+                env.push(variable("DIND_AUTHORIZED_KEYS_FILE", &file, note));
+                mounts.push(match place {
+                    Place::Engine => mount("keys", &file, true),
+                    Place::Sidecar | Place::Pod => mount("keys", KEYS, true),
+                });
+            }
         }
         "kind-cluster" => {
             let note = "what clients outside call the API server by, in its certificate";
@@ -133,6 +142,19 @@ pub(super) fn daemon(
         mounts,
         devices: storage.devices.clone(),
     }
+}
+
+/// A command that makes a machine an agent of Jenkins (jenkinsci/remoting, "Inbound Agent"): the program
+/// is the controller's own, so that both have one version.
+fn inbound(choices: &Choices) -> Vec<String> {
+    let (controller, name) = (
+        choices.get("controller").trim_end_matches('/'),
+        choices.get("name"),
+    );
+    let script = format!(
+        "mkdir -p {AGENT_HOME} && cd {AGENT_HOME} && curl -fsSLo agent.jar {controller}/jnlpJars/agent.jar && exec java -jar agent.jar -url {controller}/ -secret @{AGENT_SECRET} -name {name} -webSocket -workDir {AGENT_HOME}"
+    );
+    ["sh", "-c", &script].map(str::to_owned).to_vec()
 }
 
 /// Where the daemon listens, where that is not what the image does by itself.

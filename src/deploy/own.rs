@@ -72,6 +72,26 @@ pub(super) fn runners(choices: &Choices) -> Result<(), String> {
     }
 }
 
+/// A machine that Jenkins reaches, or that reaches Jenkins.
+pub(super) fn jenkins_agent(choices: &Choices) -> Result<(), String> {
+    let needs = |key: &'static str, what: &str| match choices.get(key) {
+        "" => Err(format!("the target needs {what}: say --set {key}=…")),
+        _ => Ok(()),
+    };
+    match choices.get("agent") {
+        "inbound" => needs("controller", "the address of Jenkins"),
+        _ => needs("host", "the host on which Jenkins reaches the machine"),
+    }
+}
+
+/// Machines that an engine starts for Jenkins.
+pub(super) fn jenkins_cloud(choices: &Choices) -> Result<(), String> {
+    match choices.get("host") {
+        "" => Err("the target needs the host of the engine: say --set host=NAME".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// Adds nothing.
 pub(super) fn nothing(_: &mut Plan) {}
 

@@ -72,14 +72,20 @@ pub struct Plan {
     pub native: bool,
     /// Most memory, in an engine's words.
     pub memory: String,
+    /// Most memory in units of 1024 times 1024 bytes.
+    pub megabytes: u64,
     /// Most processors, or nothing.
     pub cpus: String,
+    /// Most processors as microseconds of each tenth of a second, or nothing.
+    pub quota: String,
     /// Mounts in an engine's words.
     pub engine: Engine,
     /// Options of `docker run` beside those that a target has words for.
     pub options: String,
     /// Whether the client needs certificates.
     pub certificates: bool,
+    /// Whether people and programs log in.
+    pub ssh: bool,
     /// What keys say, for targets of their own kind.
     pub said: BTreeMap<&'static str, String>,
 }
@@ -100,6 +106,9 @@ pub struct Claim {
 const ROOTLESS: &str = "1000:1000";
 /// Seconds that a pod has to end, at least: its containers end one after the other.
 const GRACE: u32 = 30;
+
+/// Microseconds in which processors are counted (docker-run(1), `--cpu-period`).
+const PERIOD: f64 = 100_000.0;
 
 /// Makes the plan of an image for a place.
 pub(super) fn plan(
@@ -153,6 +162,10 @@ pub(super) fn plan(
         volumes.push(subordinates(&name, &mut daemon));
     }
     let memory = engine_bytes(super::choices::bytes(&storage.memory_limit).unwrap_or(0));
+    let megabytes = super::choices::bytes(&storage.memory_limit).unwrap_or(0) >> 20;
+    let quota = cpus(choices.get("cpu.limit"))
+        .map(|count| format!("{:.0}", count * PERIOD))
+        .unwrap_or_default();
     let cpus = processors(choices.get("cpu.limit"));
     let engine = Engine::of(&daemon, &client, &volumes);
     Ok(Plan {
@@ -182,10 +195,12 @@ pub(super) fn plan(
         native,
         options: options(&daemon, &engine, &memory, &cpus, &runtime_class),
         certificates: connection == "tls",
+        ssh: contract.profile == "vmlc" && choices.get("agent") == "ssh",
         said: [
             ("command", "client.command"),
             ("host", "host"),
             ("runner", "runner.image"),
+            ("ssh-port", "ssh.port"),
         ]
         .into_iter()
         .map(|(name, key)| (name, choices.get(key).to_owned()))
@@ -195,7 +210,9 @@ pub(super) fn plan(
         volumes,
         engine,
         memory,
+        megabytes,
         cpus,
+        quota,
         runtime_class,
         name,
     })

@@ -8,6 +8,8 @@ use crate::guest::Contract;
 
 /// The volume of a machine's run-time files.
 pub(super) const RUN: &str = "run";
+/// The file of an agent's secret.
+pub(super) const SECRET: &str = "secret";
 
 pub(super) fn directory(name: &str, memory: bool, note: &str) -> Volume {
     Volume {
@@ -88,6 +90,10 @@ pub(super) fn host_volumes(place: Place, contract: &Contract, choices: &Choices)
         "kind-cluster" => {
             let note = "kubeadm and kube-proxy look for the kernel's modules";
             volumes.push(host("modules", "/lib/modules", "Directory", note));
+        }
+        "vmlc" if choices.get("agent") == "inbound" => {
+            let note = "what Jenkins knows its agent by";
+            volumes.push(host(SECRET, choices.get("agent.secret"), "File", note));
         }
         "vmlc" => volumes.push(match place {
             Place::Engine => host(
