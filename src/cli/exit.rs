@@ -260,3 +260,48 @@ fn cached(error: &CacheError) -> u8 {
         _ => FAILURE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::fetch::Difference;
+    use crate::setup::SetupError;
+    use crate::tree::PayloadError;
+
+    #[test]
+    fn a_cache_that_was_altered_is_that_for_whoever_reads_from_it() {
+        let altered = || {
+            io::Error::other(CacheError::Altered {
+                path: "/cache/v1/spool/00/00".into(),
+                difference: Box::new(Difference {
+                    expected: Digest::of("a"),
+                    expected_size: None,
+                    found: Digest::of("b"),
+                    found_size: 1,
+                }),
+                removed: true,
+            })
+        };
+        let by_a_rule = BuildError::from(SetupError::Read {
+            rule: "ld-cache",
+            path: "usr/lib/libx.so.1".to_owned(),
+            source: altered(),
+        });
+        let by_the_reader = BuildError::Payload {
+            package: "x".to_owned(),
+            source: PayloadError::from(altered()),
+        };
+        for error in [by_a_rule, by_the_reader] {
+            assert_eq!(code(&anyhow::Error::from(error)), TRUST);
+        }
+        let missing = SetupError::Read {
+            rule: "ld-cache",
+            path: "x".to_owned(),
+            source: io::ErrorKind::NotFound.into(),
+        };
+        assert_eq!(code(&anyhow::Error::from(missing)), FAILURE);
+    }
+}

@@ -22,6 +22,8 @@ pub enum Form {
     Port,
     /// A host.
     Host,
+    /// A file, by its path or by the name of what holds it.
+    File,
     /// An address of the web, with nothing that a shell has a meaning for.
     Url,
 }
@@ -145,7 +147,7 @@ pub const KEYS: &[Key] = &[
     key("ssh.port", Form::Port, "20022", "port of the host for SSH"),
     key(
         "ssh.keys",
-        Form::Text,
+        Form::File,
         "~/.ssh/id_ed25519.pub",
         "file of the public keys that may log in; in Kubernetes the name of a secret with the file authorized_keys",
     ),
@@ -181,7 +183,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "agent.secret",
-        Form::Text,
+        Form::File,
         "~/.jenkins-secret",
         "file with the secret that Jenkins shows for an inbound agent",
     ),
@@ -270,7 +272,7 @@ impl Choices {
 impl Form {
     fn check(self, value: &str) -> Result<(), String> {
         let fits = match self {
-            Self::Text => !value.contains(char::is_control),
+            Self::Text | Self::File => !value.contains(char::is_control),
             Self::Name => is_name(value),
             Self::Word(words) => words.contains(&value),
             Self::Bytes => bytes(value).is_some_and(|bytes| (LEAST..MOST).contains(&bytes)),
@@ -279,7 +281,10 @@ impl Form {
                 .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c)),
             Self::Url => is_url(value),
             Self::Cpu => is_cpu(value),
-            Self::Port => value.parse::<u16>().is_ok_and(|port| port > 0),
+            // In one form alone: YAML 1.1 takes a leading zero for octal digits.
+            Self::Port => value
+                .parse::<u16>()
+                .is_ok_and(|port| port > 0 && port.to_string() == value),
         };
         match fits {
             true => Ok(()),
@@ -295,6 +300,7 @@ impl Form {
             Self::Bytes => &["3Gi", "7Gi"],
             Self::Cpu => &["3", "5"],
             Self::Port => &["2222", "2223"],
+            Self::File => &["/srv/one", "/srv/two"],
             Self::Url => &["https://one.example", "https://two.example"],
         }
     }
@@ -303,6 +309,7 @@ impl Form {
     pub fn describe(self) -> String {
         match self {
             Self::Text => "text on one line".to_owned(),
+            Self::File => "a path, or in Kubernetes the name of a secret".to_owned(),
             Self::Name => "a name of lower-case letters, digits and dashes".to_owned(),
             Self::Word(words) => words.join(" or "),
             Self::Bytes => "bytes, such as 4Gi or 512Mi, from 1Mi on".to_owned(),
@@ -418,6 +425,7 @@ mod tests {
             ("cpu.limit", "inf"),
             ("storage.kind", "disc"),
             ("ssh.port", "0"),
+            ("ssh.port", "020022"),
             ("client.command", "a\nb"),
         ] {
             let error = choices.say(name, value).expect_err(name).to_string();

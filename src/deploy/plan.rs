@@ -129,6 +129,7 @@ pub(super) fn plan(
     };
     together(place, contract, choices, &storage, host_users)?;
     requests(choices, &storage)?;
+    files(place, contract, choices)?;
     let guarded = choices.get("pod-security") == "true";
     let namespace = match choices.get("namespace") {
         // What is guarded is a namespace of its own.
@@ -240,6 +241,22 @@ fn requests(choices: &Choices, storage: &Storage) -> Result<(), DeployError> {
         if number(most).is_some_and(|most| number(said).is_some_and(|said| said > most)) {
             return Err(DeployError::Together(format!(
                 "`{request}` is {said}, and `{limit}` is {most}: nothing is set aside that cannot be used"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Files of the host are mounted by words between commas (docker-run(1), `--mount`).
+fn files(place: Place, contract: &Contract, choices: &Choices) -> Result<(), DeployError> {
+    if place != Place::Engine || contract.profile != "vmlc" {
+        return Ok(());
+    }
+    for key in ["ssh.keys", "agent.secret"] {
+        let path = choices.get(key);
+        if !path.starts_with(['/', '~']) || path.contains([',', '"']) {
+            return Err(DeployError::Together(format!(
+                "`{key}` is {path}: it is a path that begins with / or ~/, without commas and quotes"
             )));
         }
     }

@@ -98,13 +98,15 @@ impl Target {
         explain: bool,
     ) -> Result<Vec<Rendered>, DeployError> {
         let plan = self.plan(subject, choices)?;
-        let files = self.files.iter();
-        files
-            .map(|(name, template)| {
-                let text = templates.render(template, &plan, explain)?;
-                Ok(Rendered { name, text })
-            })
-            .collect()
+        let mut files = Vec::new();
+        for (name, template) in self.files {
+            let text = templates.render(template, &plan, explain)?;
+            // A profile may need nothing of what another one does.
+            if !text.is_empty() {
+                files.push(Rendered { name, text });
+            }
+        }
+        Ok(files)
     }
 
     fn plan(&self, subject: &Subject, choices: &Choices) -> Result<Plan, DeployError> {

@@ -116,7 +116,10 @@ pub const TARGETS: &[Target] = &[
         title: "the pod of a Jenkins job, with a daemon beside the work",
         profiles: DAEMONS,
         keys: AGENT,
-        files: &[("pod.yaml", "jenkins-pod.yaml")],
+        files: &[
+            ("pod.yaml", "jenkins-pod.yaml"),
+            ("objects.yaml", "jenkins-objects.yaml"),
+        ],
         place: Place::Sidecar,
         elsewhere: true,
         refuse: own::controller,

@@ -24,6 +24,8 @@ const STEP: u64 = 16 << 20;
 const ENTRY_LIMIT: usize = 1_000_000;
 /// What a name begins with that takes another one away (OCI image specification, "Whiteouts").
 const WHITEOUT: &[u8] = b".wh.";
+/// The record with the capabilities of a file.
+const CAPABILITY: &[u8] = b"SCHILY.xattr.security.capability";
 /// The name that takes everything below its directory away.
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
@@ -81,6 +83,9 @@ pub(super) struct Layer {
     pub diff_id: Digest,
     /// Bytes of that.
     pub length: u64,
+    /// Capabilities of its programs by their paths, as the kernel has them (capabilities(7), "File
+    /// capabilities"). An initramfs cannot have any.
+    pub capabilities: BTreeMap<Vec<u8>, Vec<u8>>,
     nodes: BTreeMap<Vec<u8>, (Owner, Node)>,
 }
 
@@ -123,10 +128,12 @@ impl Image {
                     "{name} has the digest {found}, its configuration says {diff_id}"
                 )));
             }
-            let nodes = read(&spool, offset, length, &mut below).map_err(unusable)?;
+            let (nodes, capabilities) =
+                read(&spool, offset, length, &mut below).map_err(unusable)?;
             layers.push(Layer {
                 diff_id,
                 length,
+                capabilities,
                 nodes,
             });
         }
@@ -215,13 +222,11 @@ fn keep(
 /// What the layers so far have, merged; of directories also whose they are.
 type Below = BTreeMap<Vec<u8>, Option<Owner>>;
 
+/// The tree of a layer, and the capabilities of its programs.
+type Tree = (BTreeMap<Vec<u8>, (Owner, Node)>, BTreeMap<Vec<u8>, Vec<u8>>);
+
 /// Reads the tree of a layer and lays it over what is below.
-fn read(
-    spool: &File,
-    offset: u64,
-    length: u64,
-    below: &mut Below,
-) -> io::Result<BTreeMap<Vec<u8>, (Owner, Node)>> {
+fn read(spool: &File, offset: u64, length: u64, below: &mut Below) -> io::Result<Tree> {
     let layer = Part {
         file: spool,
         position: offset,
@@ -229,9 +234,10 @@ fn read(
     };
     let mut layer = tar::Archive::new(BufReader::with_capacity(256 << 10, layer));
     let mut nodes = BTreeMap::new();
+    let mut capabilities = BTreeMap::new();
     let mut opaque = BTreeSet::new();
     for (count, entry) in layer.entries()?.enumerate() {
-        let entry = entry?;
+        let mut entry = entry?;
         if count > ENTRY_LIMIT {
             return Err(io::Error::other("a layer with too many entries"));
         }
@@ -246,6 +252,10 @@ fn read(
         } else if !path.is_empty()
             && let Some(node) = node(&entry, offset)?
         {
+            capabilities.remove(&path);
+            if let Some(capability) = capability(&mut entry)? {
+                capabilities.insert(path.clone(), capability);
+            }
             nodes.insert(path, node);
         }
     }
@@ -281,7 +291,18 @@ fn read(
             below.insert(path.clone(), directory.then_some(*owner));
         }
     }
-    Ok(nodes)
+    Ok((nodes, capabilities))
+}
+
+/// The capabilities that an entry gives its file (pax(1), the records of star(1)).
+fn capability<R: Read>(entry: &mut tar::Entry<'_, R>) -> io::Result<Option<Vec<u8>>> {
+    for record in entry.pax_extensions()?.into_iter().flatten() {
+        let record = record?;
+        if record.key_bytes() == CAPABILITY {
+            return Ok(Some(record.value_bytes().to_vec()));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes a path and everything below it away.

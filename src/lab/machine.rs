@@ -336,6 +336,19 @@ fn arguments(
     .collect()
 }
 
+/// A path that debugfs(8) reads as one word.
+fn word(path: &[u8]) -> io::Result<&str> {
+    let text = std::str::from_utf8(path).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._+/".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => Ok(text),
+        false => Err(io::Error::other(format!(
+            "{} has capabilities and a name that debugfs cannot be told",
+            String::from_utf8_lossy(path)
+        ))),
+    }
+}
+
 /// Writes the initramfs: first stage, modules, the image's layers, and what the second stage needs.
 fn pack(
     path: &Path,
@@ -389,9 +402,27 @@ fn pack(
     for (path, content) in &store {
         file(&below(&format!("docker/{path}")), content)?;
     }
-    let layers =
-        (0..image.layers.len()).map(|number| format!("{number} {}\n", store::directory(number)));
-    file(&below("layers"), layers.collect::<String>().as_bytes())?;
+    let (mut layers, mut commands, mut count) = (String::new(), String::new(), 0);
+    for (number, layer) in image.layers.iter().enumerate() {
+        let name = store::directory(number);
+        let place = if layer.capabilities.is_empty() {
+            "memory"
+        } else {
+            "disk"
+        };
+        layers.push_str(&format!("{number} {name} {place}\n"));
+        for (path, capability) in &layer.capabilities {
+            let value = below(&format!("capability.{count}"));
+            file(&value, capability)?;
+            let path = word(path)?;
+            commands.push_str(&format!(
+                "ea_set -f /{value} /overlay2/{name}/diff/{path} security.capability\n"
+            ));
+            count += 1;
+        }
+    }
+    file(&below("layers"), layers.as_bytes())?;
+    file(&below("capabilities"), commands.as_bytes())?;
     file(&below("busybox"), &kernel.shell)?;
     file(&below("boot.sh"), include_bytes!("guest/boot.sh"))?;
     file(&below("openssl.cnf"), include_bytes!("guest/openssl.cnf"))?;

@@ -39,7 +39,9 @@ pub fn spooled(
     if let Some(sealed) = cache.open_sealed(Derived::Spool, &key).map_err(cached)? {
         let control = read(sealed.note()).ok_or_else(|| {
             cached(CacheError::Malformed {
-                path: cache.home().join(format!("spool/{}", key.hex())),
+                path: cache
+                    .home()
+                    .join(format!("spool/{}/{}", &key.hex()[..2], key.hex())),
                 problem: format!("no control files of {}", locked.name),
                 remedy: "run `dindimg cache prune --all`",
             })

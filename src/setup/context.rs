@@ -26,6 +26,16 @@ pub enum SetupError {
         /// Why.
         source: TreeError,
     },
+    /// A file the rule builds on cannot be read.
+    #[error("rule `{rule}`: {path} cannot be read: {source}")]
+    Read {
+        /// The rule.
+        rule: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// A file the rule builds on is not what it expects.
     #[error("rule `{rule}`: {subject}: {message}")]
     Input {
@@ -135,7 +145,7 @@ impl Setup<'_> {
             );
             return Err(self.input(path, problem));
         }
-        let bytes = content.read().map_err(|error| self.io(path, &error))?;
+        let bytes = content.read().map_err(|error| self.unread(path, error))?;
         Ok(Some(bytes))
     }
 
@@ -209,8 +219,13 @@ impl Setup<'_> {
         TreePath::parse(path).map_err(|error: PathError| self.input(path, error.to_string()))
     }
 
-    fn io(&self, path: &str, error: &io::Error) -> SetupError {
-        self.input(path, format!("cannot be read: {error}"))
+    /// An error of reading a file in the rule at work.
+    pub fn unread(&self, path: &str, source: io::Error) -> SetupError {
+        SetupError::Read {
+            rule: self.rule,
+            path: path.to_owned(),
+            source,
+        }
     }
 
     fn set(&mut self, path: &str, kind: Kind, mode: u32, gid: u32) -> Result<(), SetupError> {

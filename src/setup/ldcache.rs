@@ -126,13 +126,16 @@ fn soname(setup: &Setup<'_>, path: &TreePath) -> Result<Option<Option<String>>, 
     else {
         return Ok(None);
     };
+    let unread = |error| setup.unread(path.as_str(), error);
     let mut magic = [0; 4];
-    if content.read_exact_at(&mut magic, 0).is_err() || &magic != goblin::elf::header::ELFMAG {
+    if content.len() < magic.len() as u64 {
         return Ok(None);
     }
-    let bytes = content
-        .read()
-        .map_err(|error| setup.input(&path.to_string(), format!("cannot be read: {error}")))?;
+    content.read_exact_at(&mut magic, 0).map_err(unread)?;
+    if &magic != goblin::elf::header::ELFMAG {
+        return Ok(None);
+    }
+    let bytes = content.read().map_err(unread)?;
     let Ok(elf) = Elf::parse(&bytes) else {
         return Ok(None);
     };

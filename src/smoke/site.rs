@@ -319,8 +319,10 @@ fn load(engine: &dyn Engine, path: &Path, session: &mut Session<'_>) -> Result<S
     let mut ids = BTreeSet::new();
     for name in &names {
         let Image { id, digest, .. } = look_up(engine, name)?;
-        let was_there = digest.is_some_and(|digest| before.contains(&digest));
-        if !was_there && !before.contains(&id) {
+        let was_there = before.contains(&id) || digest.is_some_and(|it| before.contains(&it));
+        // A name that this run gave goes, also where the image was there by another one.
+        let named = before.contains(name) || *name == id;
+        if !(was_there && named) {
             session.adopt_image(name.clone());
         }
         ids.insert(id);

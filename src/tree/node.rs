@@ -135,6 +135,10 @@ impl io::Read for Seeking<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.spool.length.saturating_sub(self.position);
         let count = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        if count == 0 {
+            // Also beyond the end, where the last padding of an archive would have been.
+            return Ok(0);
+        }
         let part = &mut buffer[..count];
         self.spool.bytes.read_exact_at(part, self.position)?;
         self.position += count as u64;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use dindimg::oci::{BlobSource as _, Layout};
 use flate2::read::MultiGzDecoder;
+use sha1::{Digest as _, Sha1};
 use tar::EntryType;
 
 use crate::peers::require;
@@ -310,7 +311,15 @@ fn comparable(path: &str, bytes: Vec<u8>) -> Vec<u8> {
 /// The names of a Java keystore's certificates and their digests, sorted: Java has them in the order of
 /// a hash table, each with the moment in which it was added.
 fn keystore(bytes: &[u8]) -> Vec<String> {
-    let (head, mut rest) = bytes[..bytes.len() - 20].split_at(12);
+    let (content, digest) = bytes.split_at(bytes.len() - 20);
+    let password = "changeit".encode_utf16().flat_map(u16::to_be_bytes);
+    let phrase = b"Mighty Aphrodite".iter().copied();
+    let hashed: Vec<u8> = password
+        .chain(phrase)
+        .chain(content.iter().copied())
+        .collect();
+    assert_eq!(Sha1::digest(hashed)[..], *digest);
+    let (head, mut rest) = content.split_at(12);
     assert_eq!(head[..8], [0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2]);
     let mut take = |count: usize| {
         let (taken, left) = rest.split_at(count);

@@ -5,7 +5,8 @@
 //!         index/ab/abcd…           documents, by the SHA-256 of their address
 //!         index/seen/abcd…         newest date seen, by the SHA-256 of the repository's name
 //!         spool|segments|layers/ab/KEY.CONTENT
-//!                                  derived entries, by the SHA-256 of their inputs and of themselves
+//!                                  derived entries, by the SHA-256 of their inputs and of themselves;
+//!                                  of sealed ones, of what is behind their payload
 //!         tmp/                     files being written, downloads that can be continued (*.part)
 //!         locks/                   advisory locks
 //! ```
@@ -230,7 +231,11 @@ fn touch(file: &File) {
 
 /// Removes an entry that is not what it should be, and says so.
 fn altered(path: PathBuf, difference: Difference) -> CacheError {
-    let removed = std::fs::remove_file(&path).is_ok();
+    let removed = match std::fs::remove_file(&path) {
+        Ok(()) => true,
+        // Another reader came upon it first.
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
     CacheError::Altered {
         path,
         difference: Box::new(difference),

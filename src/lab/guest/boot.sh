@@ -109,8 +109,22 @@ mkdir -p /var/lib/docker
 mount -t ext4 /dev/vda /var/lib/docker || fail "the disk cannot be mounted"
 # The daemon finds the image in its store; the trees are those that the root file system is made of.
 cp -a "$lab/docker/." /var/lib/docker
-while read -r number name; do
-  mount --bind "/layers/$number" "/var/lib/docker/overlay2/$name/diff"
+# But a program's capabilities are an attribute, which an initramfs does not have: such a layer goes to the disk.
+if [ -s "$lab/capabilities" ]; then
+  command -v debugfs >/dev/null || fail "the image has no debugfs, which sets the capabilities of its programs"
+  while read -r number name place; do
+    [ "$place" = memory ] || cp -a "/layers/$number/." "/var/lib/docker/overlay2/$name/diff"
+  done <"$lab/layers"
+  umount /var/lib/docker
+  debugfs -w -f "$lab/capabilities" /dev/vda >/run/debugfs.log 2>&1
+  # It ends with 0 whatever has happened.
+  if grep '^ea_set:' /run/debugfs.log; then
+    fail "debugfs of the image sets no capabilities of its programs: $(tail -n 1 /run/debugfs.log)"
+  fi
+  mount -t ext4 /dev/vda /var/lib/docker || fail "the disk cannot be mounted again"
+fi
+while read -r number name place; do
+  [ "$place" = disk ] || mount --bind "/layers/$number" "/var/lib/docker/overlay2/$name/diff"
 done <"$lab/layers"
 while read -r tag; do
   mkdir -p "$lab/share/$tag"

@@ -195,9 +195,7 @@ fn files(setup: &Setup<'_>, package: &Package, number: usize) -> Result<String, 
             continue;
         }
         let (directory, base) = name.rsplit_once('/').unwrap_or(("", name));
-        let lines = file(package, base, node).map_err(|error| {
-            setup.input(name, format!("{} cannot be read: {error}", package.name))
-        })?;
+        let lines = file(package, base, node).map_err(|error| setup.unread(name, error))?;
         let (_, held) = directories.entry(directory).or_default();
         held.insert(base, lines);
     }

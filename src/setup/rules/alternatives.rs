@@ -36,7 +36,7 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
         declarations.push(xz());
     }
     declarations.extend(openssh_client::alternatives(setup));
-    declarations.extend(java::alternatives(setup));
+    declarations.extend(java::alternatives(setup)?);
     // update-alternatives refuses what is not there, such as a manual page that is left out.
     declarations.retain(|one| setup.exists(&one.path) || !setup.filters.skips(&one.path, false));
     let mut groups = groups(declarations);

@@ -22,7 +22,8 @@ pub(super) const RULE: Rule = Rule {
 /// The directory of settings for everybody (java.util.prefs).
 const SETTINGS: &str = "etc/.java";
 
-/// The keystore is written with the store that it is made of (`ca_store`).
+/// The keystore is written with the store that it is made of (`ca_store`): also where no runtime is
+/// installed, whose own package would wait for one, because an `[[artifact]]` may bring it.
 fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     let has = RULE.covers.iter().any(|package| setup.has(package));
     if !has {
@@ -40,25 +41,31 @@ fn apply(setup: &mut Setup<'_>) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// The scripts of the runtimes that are there.
-fn runtimes<'a>(setup: &'a Setup<'_>) -> Vec<&'a str> {
+/// The scripts of the runtimes that are there, by their packages.
+fn runtimes<'a>(setup: &'a Setup<'_>) -> Vec<(&'static str, &'a str)> {
     let runtimes = RULE
         .covers
         .iter()
         .filter(|name| name.starts_with("openjdk-"));
     runtimes
-        .filter_map(|name| setup.package(name)?.control.text("postinst"))
+        .filter_map(|name| Some((*name, setup.package(name)?.control.text("postinst")?)))
         .collect()
 }
 
 /// What the scripts declare in loops over their own variables.
-pub(super) fn alternatives(setup: &Setup<'_>) -> Vec<Declaration> {
+pub(super) fn alternatives(setup: &Setup<'_>) -> Result<Vec<Declaration>, SetupError> {
     let there = |path: &str| setup.exists(path);
-    runtimes(setup)
-        .into_iter()
-        .filter_map(|script| declared(script, &there))
-        .flatten()
-        .collect()
+    let mut all = Vec::new();
+    for (package, script) in runtimes(setup) {
+        let declared = declared(script, &there);
+        all.extend(declared.ok_or_else(|| {
+            setup.input(
+                package,
+                "the variables of its script are not those that are known",
+            )
+        })?);
+    }
+    Ok(all)
 }
 
 fn declared(script: &str, there: &dyn Fn(&str) -> bool) -> Option<Vec<Declaration>> {
@@ -115,6 +122,7 @@ mod tests {
             .collect();
         assert_eq!(names, [("java", 1), ("keytool", 0), ("jexec", 0)]);
         assert_eq!(declared[0].priority, 2111);
+        assert!(super::declared("priority=1\n", &|_| true).is_none());
         assert_eq!(
             declared[2].path,
             "/usr/lib/jvm/java-21-openjdk-amd64/lib/jexec"

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::words::{RunWords, image_from, loaded_names, run_args, state_from, with_algorithm};
+use super::words::{RunWords, image_from, listed, loaded_names, run_args, state_from};
 use super::{Capabilities, Engine, EngineError, EngineInfo, Image, RunSpec, Settings, State};
 use crate::process::{Command, Input, Output};
 
@@ -210,9 +210,10 @@ impl Engine for Cli {
     }
 
     fn images(&self) -> Result<BTreeSet<String>, EngineError> {
-        let command = self.command(&["images", "--all", "--quiet", "--no-trunc"]);
+        let format = "--format={{.ID}} {{.Repository}}:{{.Tag}}";
+        let command = self.command(&["images", "--all", "--no-trunc", format]);
         let output = self.must(command, "list", "its images")?;
-        Ok(output.text().lines().map(with_algorithm).collect())
+        Ok(listed(&output.text()))
     }
 
     fn pull(&self, reference: &str) -> Result<(), EngineError> {

@@ -82,8 +82,8 @@ pub trait Engine: Send + Sync {
     /// When the engine answers in a form that is not understood.
     fn image(&self, reference: &str) -> Result<Option<Image>, EngineError>;
 
-    /// Every image in the engine's store, `sha256:…`: its [`Image::id`] or its [`Image::digest`],
-    /// whichever the engine lists.
+    /// Every image in the engine's store, `sha256:…` (its [`Image::id`] or its [`Image::digest`],
+    /// whichever the engine lists), and every name of one.
     ///
     /// # Errors
     /// When the engine cannot be asked.

@@ -1,6 +1,6 @@
 //! The words spoken with Docker-like clients: arguments out, answers in. No process is run here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -113,6 +113,14 @@ pub(super) fn loaded_names(text: &str) -> Vec<String> {
         .flat_map(|names| names.split(','))
         .map(|name| name.trim().to_owned())
         .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// Ids and names of a list of images, a line each.
+pub(super) fn listed(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines
+        .flat_map(|(id, name)| [with_algorithm(id), name.to_owned()])
         .collect()
 }
 
@@ -276,6 +284,13 @@ mod tests {
         ] {
             assert_eq!(loaded_names(text), names, "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_of_images_has_ids_and_names() {
+        let text = "sha256:00 localhost/a:1\n11 <none>:<none>\n";
+        let names = ["<none>:<none>", "localhost/a:1", "sha256:00", "sha256:11"];
+        assert!(listed(text).iter().eq(names.iter()));
     }
 
     #[test]

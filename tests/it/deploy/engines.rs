@@ -33,6 +33,12 @@ fn give(engine: &Engine, container: &str) {
     engine.run(&["exec", container, "docker", "load", "-qi", "/t.tar"]);
 }
 
+/// Removes an image with all of its names.
+fn forget(engine: &Engine, image: &str) {
+    let id = engine.run(&["image", "inspect", "--format", "{{.Id}}", image]);
+    engine.run(&["image", "rm", "--force", &id]);
+}
+
 /// What the script says at its end.
 fn ended(engine: &Engine, script: &str) {
     for line in script.lines() {
@@ -104,7 +110,7 @@ fn a_script_of_docker_run_starts_a_daemon_that_its_client_reaches() {
             assert_eq!(limit, wanted);
             ended(docker, &script);
             nothing_is_left(docker, name);
-            docker.run(&["image", "rm", "--force", &image]);
+            forget(docker, &image);
         }
     });
 }
@@ -164,7 +170,7 @@ fn a_compose_file_starts_a_daemon_that_its_client_reaches() {
             assert_eq!(run.stdout, "nested 42\n", "{text}\n{}", run.stderr);
             composed(&["down", "--volumes"]).good();
             nothing_is_left(docker, "deploy-compose");
-            docker.run(&["image", "rm", "--force", &loaded]);
+            forget(docker, &loaded);
         }
     });
 }
@@ -200,7 +206,7 @@ fn the_daemon_of_the_host_is_used_where_that_is_asked_for() {
         // It sees itself: its daemon is the one that it is a container of.
         let run = sh(docker, &own).good();
         assert_eq!(run.stdout, "deploy-dood\n");
-        docker.run(&["image", "rm", "--force", &image]);
+        forget(docker, &image);
     });
 }
 
@@ -252,7 +258,7 @@ fn serves_a_gitlab_job(docker: &Engine, recipe: &str) {
     docker.run(&["rm", "--force", "--volumes", "deploy-gitlab"]);
     docker.run(&["volume", "rm", "deploy-gitlab"]);
     docker.run(&["network", "rm", "deploy-gitlab"]);
-    docker.run(&["image", "rm", "--force", &image]);
+    forget(docker, &image);
 }
 
 /// A machine lets in by the key that its owner has given, and by no other.
@@ -285,6 +291,6 @@ fn a_script_of_docker_run_starts_a_machine_with_the_keys_of_its_owner() {
         assert_eq!(kinds, "tmpfs\ntmpfs\n755");
         ended(docker, &script);
         nothing_is_left(docker, "deploy-machine");
-        docker.run(&["image", "rm", "--force", &image]);
+        forget(docker, &image);
     });
 }
