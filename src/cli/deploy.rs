@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::deploy::{COMMON, Choices, KEYS, Rendered, Subject, TARGETS, Target, Templates, target};
+use crate::deploy::{Choices, Rendered, Subject, TARGETS, Target, Templates, target};
 use crate::guest::{Contract, LABEL};
 
 use super::args::{Common, Deploy};
@@ -88,8 +88,7 @@ fn list(chosen: Option<&Target>, output: &Output) -> Result<()> {
             object["targets"] = targets.collect();
         }
         Some(target) => {
-            let known = |name: &&str| COMMON.contains(name) || target.keys.contains(name);
-            for key in KEYS.iter().filter(|key| known(&key.name)) {
+            for key in target.keys() {
                 let default = match key.default {
                     "" => String::new(),
                     default => format!(" [default: {default}]"),

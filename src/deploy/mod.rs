@@ -20,11 +20,11 @@ mod volumes;
 mod workload;
 
 pub use check::{CheckError, CheckRule, Finding, Level, Limit, RULES, check};
-pub use choices::{Choices, Form, KEYS, Key};
+pub use choices::{Choices, Form, Key};
 pub use error::DeployError;
 pub use plan::Place;
 pub use subject::Subject;
-pub use target::{COMMON, Rendered, Target, target};
+pub use target::{Rendered, Target, target};
 pub use targets::TARGETS;
 pub use template::{TemplateError, Templates};
 pub use workload::{Directory, Job, Workload};

@@ -1,6 +1,6 @@
 //! What an image can be deployed to.
 
-use super::choices::Choices;
+use super::choices::{Choices, KEYS, Key};
 use super::error::DeployError;
 use super::model::Container;
 use super::plan::{Place, Plan, plan};
@@ -18,8 +18,8 @@ pub struct Target {
     pub title: &'static str,
     /// The profiles that it is for.
     pub profiles: &'static [&'static str],
-    /// What can be said about it, beside [`COMMON`].
-    pub keys: &'static [&'static str],
+    /// Groups of what can be said about it, beside the name and the image.
+    pub(super) keys: &'static [&'static [&'static str]],
     /// The files that are rendered: each a name, and its template below `images/deploy`.
     pub files: &'static [(&'static str, &'static str)],
     /// What reads them.
@@ -35,7 +35,7 @@ pub struct Target {
 }
 
 /// What can be said about every target.
-pub const COMMON: &[&str] = &["name", "image"];
+const COMMON: &[&str] = &["name", "image"];
 
 /// A rendered file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,11 @@ pub fn target(name: &str) -> Result<&'static Target, DeployError> {
 }
 
 impl Target {
+    /// What can be said about it, in the order of all keys.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        KEYS.iter().filter(|key| self.knows(key.name))
+    }
+
     /// Renders its files for an image. With `explain` each field says why it is there.
     ///
     /// # Errors
@@ -120,7 +125,7 @@ impl Target {
             });
         }
         if let Some(name) = choices.said().find(|name| !self.knows(name)) {
-            let known = [COMMON, self.keys].concat();
+            let known: Vec<&str> = self.keys().map(|key| key.name).collect();
             return Err(DeployError::Unused {
                 name,
                 target: self.name,
@@ -137,7 +142,7 @@ impl Target {
     }
 
     fn knows(&self, key: &str) -> bool {
-        COMMON.contains(&key) || self.keys.contains(&key)
+        COMMON.contains(&key) || self.keys.iter().any(|group| group.contains(&key))
     }
 
     fn quote(&self, container: &mut Container) {

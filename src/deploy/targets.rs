@@ -145,7 +145,7 @@ pub const TARGETS: &[Target] = &[
         name: "jenkins-cloud",
         title: "a cloud of Jenkins: its Docker plugin starts a machine for each job",
         profiles: &["vmlc"],
-        keys: &["host", "cpu.limit", "memory.limit"],
+        keys: &[&["host"], LIMITS],
         files: &[("jenkins.yaml", "jenkins-cloud.yaml")],
         place: Place::Engine,
         elsewhere: true,
@@ -157,7 +157,7 @@ pub const TARGETS: &[Target] = &[
         name: "dood",
         title: "the daemon of the host in place of one's own, and what is lost by it",
         profiles: &["cli", "dind"],
-        keys: &["client.image", "client.command", "host"],
+        keys: &[CLIENT, &["host"]],
         files: &[("run.sh", "dood.sh")],
         place: Place::Engine,
         elsewhere: false,
@@ -167,112 +167,73 @@ pub const TARGETS: &[Target] = &[
     },
 ];
 
+/// What the work beside the daemon is.
+const CLIENT: &[&str] = &["client.image", "client.command"];
+const CONNECTION: &[&str] = &["connection"];
+const STORAGE: &[&str] = &["storage.kind", "storage.size"];
+const LIMITS: &[&str] = &["cpu.limit", "memory.limit"];
+const RUNTIME: &[&str] = &["runtime-class"];
+/// What a pod's `/dev/net/tun` comes from, where its daemon has no privileges.
+const DEVICE: &[&str] = &["device.resource"];
+const SSH_KEYS: &[&str] = &["ssh.keys"];
+/// What only Kubernetes has a word for.
+const SCHEDULED: &[&str] = &[
+    "storage.class",
+    "cpu.request",
+    "memory.request",
+    "host-users",
+];
+/// What objects beside a pod are rendered from.
+const AROUND: &[&str] = &["namespace", "pod-security", "network-policy"];
+
 /// A job's service, which the runner starts.
-const SERVICE: &[&str] = &[
-    "client.image",
-    "client.command",
-    "connection",
-    "cpu.limit",
-    "memory.limit",
+const SERVICE: &[&[&str]] = &[CLIENT, CONNECTION, LIMITS];
+const RUNNERS: &[&[&str]] = &[
+    &["runner.image"],
+    CONNECTION,
+    STORAGE,
+    LIMITS,
+    SCHEDULED,
+    RUNTIME,
 ];
-const RUNNERS: &[&str] = &[
-    "runner.image",
-    "connection",
-    "storage.kind",
-    "storage.size",
-    "storage.class",
-    "cpu.request",
-    "cpu.limit",
-    "memory.request",
-    "memory.limit",
-    "runtime-class",
-    "host-users",
+const AGENT: &[&[&str]] = &[
+    DEVICE,
+    &["client.image"],
+    CONNECTION,
+    STORAGE,
+    LIMITS,
+    SCHEDULED,
+    RUNTIME,
 ];
-const AGENT: &[&str] = &[
-    "device.resource",
-    "client.image",
-    "connection",
-    "storage.kind",
-    "storage.size",
-    "storage.class",
-    "cpu.request",
-    "cpu.limit",
-    "memory.request",
-    "memory.limit",
-    "runtime-class",
-    "host-users",
+const ENGINE: &[&[&str]] = &[
+    CLIENT,
+    CONNECTION,
+    STORAGE,
+    LIMITS,
+    RUNTIME,
+    &["ssh.port"],
+    SSH_KEYS,
 ];
-const ENGINE: &[&str] = &[
-    "client.image",
-    "client.command",
-    "connection",
-    "storage.kind",
-    "storage.size",
-    "cpu.limit",
-    "memory.limit",
-    "runtime-class",
-    "ssh.port",
-    "ssh.keys",
+const MACHINE: &[&[&str]] = &[
+    &["agent", "agent.secret", "controller", "host"],
+    STORAGE,
+    LIMITS,
+    RUNTIME,
+    &["ssh.port"],
+    SSH_KEYS,
 ];
-const MACHINE: &[&str] = &[
-    "agent",
-    "agent.secret",
-    "controller",
-    "host",
-    "storage.kind",
-    "storage.size",
-    "cpu.limit",
-    "memory.limit",
-    "runtime-class",
-    "ssh.port",
-    "ssh.keys",
+const CLUSTER: &[&[&str]] = &[AROUND, STORAGE, LIMITS, SCHEDULED, RUNTIME];
+const POD: &[&[&str]] = &[
+    DEVICE, AROUND, STORAGE, LIMITS, SCHEDULED, RUNTIME, SSH_KEYS,
 ];
-const POD: &[&str] = &[
-    "device.resource",
-    "namespace",
-    "storage.kind",
-    "storage.size",
-    "storage.class",
-    "cpu.request",
-    "cpu.limit",
-    "memory.request",
-    "memory.limit",
-    "runtime-class",
-    "host-users",
-    "pod-security",
-    "network-policy",
-    "ssh.keys",
-];
-const CLUSTER: &[&str] = &[
-    "namespace",
-    "storage.kind",
-    "storage.size",
-    "storage.class",
-    "cpu.request",
-    "cpu.limit",
-    "memory.request",
-    "memory.limit",
-    "runtime-class",
-    "host-users",
-    "pod-security",
-    "network-policy",
-];
-const SIDECAR: &[&str] = &[
-    "device.resource",
-    "namespace",
-    "client.image",
-    "client.command",
-    "connection",
-    "sidecar",
-    "storage.kind",
-    "storage.size",
-    "storage.class",
-    "cpu.request",
-    "cpu.limit",
-    "memory.request",
-    "memory.limit",
-    "runtime-class",
-    "host-users",
-    "pod-security",
-    "network-policy",
+const SIDECAR: &[&[&str]] = &[
+    DEVICE,
+    AROUND,
+    CLIENT,
+    CONNECTION,
+    &["sidecar"],
+    STORAGE,
+    LIMITS,
+    SCHEDULED,
+    RUNTIME,
 ];

@@ -14,8 +14,8 @@ use super::spec::Descriptor;
 /// Bytes copied at a time.
 const COPY_BUFFER: usize = 1 << 20;
 
-/// A place that holds blobs by digest. It need not verify them: whoever copies a blob does.
-pub trait BlobSource {
+/// A place that holds blobs by digest, asked for several at once. It need not verify them: whoever copies a blob does.
+pub trait BlobSource: Sync {
     /// Opens a blob from its start.
     fn open(&self, digest: &Digest) -> io::Result<Box<dyn Read + Send>>;
 }

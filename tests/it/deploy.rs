@@ -352,14 +352,21 @@ fn the_scripts_are_clean() {
 #[test]
 fn a_manifest_is_pinned_by_the_digest_that_a_push_gives_the_image() {
     let push = |more: &[&str]| deploy("bookworm", "slim", more);
-    let text = push(&["--target", "kubernetes-pod"]).good().stdout;
+    let alone = push(&["--target", "kubernetes-pod"]).good();
+    let (text, said) = (alone.stdout, alone.stderr);
     assert!(text.contains("image: bookworm-slim:"), "{text}");
+    let warning = "warning: nobody can pull bookworm-slim:";
+    assert!(said.contains(warning), "{said}");
+    let here = push(&["--target", "docker-run"]).good().stderr;
+    assert!(!here.contains(warning), "the engine here has it: {here}");
     let directory = tempfile::tempdir().expect("a directory");
     let config = directory.path().join("config.toml");
     fs::write(&config, format!("repository = \"{REPOSITORY}\"\n")).expect("written");
     let config = config.to_str().expect("UTF-8");
     let more = ["--config", config, "--target", "kubernetes-pod"];
-    let text = push(&more).good().stdout;
+    let pushed = push(&more).good();
+    let (text, said) = (pushed.stdout, pushed.stderr);
+    assert!(!said.contains("warning: nobody"), "{said}");
     assert!(
         text.contains(&format!("image: {REPOSITORY}@sha256:")),
         "{text}"

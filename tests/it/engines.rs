@@ -4,6 +4,7 @@
 //! supervising shell. The shell ends when its standard input closes, which the kernel does however
 //! the test process ends; with it go the daemon, every container, every mount and the directory.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -138,10 +139,22 @@ pub struct Engine {
     host: Option<String>,
 }
 
-/// The private Docker of this test binary, started by its first user.
+/// The private Docker of a test, of two that this binary has, started by its first user.
 pub fn docker() -> &'static Engine {
-    static DOCKER: OnceLock<Engine> = OnceLock::new();
-    DOCKER.get_or_init(Engine::docker)
+    static DOCKERS: [OnceLock<Engine>; 2] = [const { OnceLock::new() }; 2];
+    DOCKERS[SECOND.get() as usize].get_or_init(Engine::docker)
+}
+
+thread_local! {
+    /// Whether this thread's test has the second of the two private Dockers.
+    static SECOND: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has [`docker`] stand for the second one while a test runs.
+pub fn on_second_docker(test: impl FnOnce()) {
+    SECOND.set(true);
+    test();
+    SECOND.set(false);
 }
 
 /// A private Docker that shares the machine's network and changes nothing in it: for builds that
@@ -151,8 +164,8 @@ pub fn docker_online() -> &'static Engine {
     DOCKER.get_or_init(|| Engine::dockerd("online", false))
 }
 
-/// A second private Docker, which keeps the images it is given: other tests count what is left on
-/// the first.
+/// A further private Docker, which keeps the images it is given: other tests count what is left on
+/// theirs.
 pub fn docker_of_guests() -> &'static Engine {
     static DOCKER: OnceLock<Engine> = OnceLock::new();
     DOCKER.get_or_init(Engine::docker)

@@ -169,16 +169,24 @@ pub fn rows_that_hold(
     rows
 }
 
-/// The checks measure times, and a run's leftovers are looked for by label: each engine is one test's
-/// at a time. Emulated machines want the processors for themselves: a daemon in one gives up where
-/// it has to wait for them.
-static DOCKER: RwLock<()> = RwLock::new(());
+/// A run's leftovers are looked for by label, and images are counted: each engine is one such test's at
+/// a time. There are two Dockers, so that two of them run beside each other, or one beside those that
+/// keep to containers and networks of their own. Emulated machines want the processors for
+/// themselves: a daemon in one gives up where it has to wait for them.
+static DOCKERS: [RwLock<()>; 2] = [RwLock::new(()), RwLock::new(())];
 static PODMAN: Mutex<()> = Mutex::new(());
 
-/// The only test on docker.
+/// The only test on its Docker.
 pub fn in_turn(test: impl FnOnce()) {
-    let _turn = DOCKER.write().unwrap_or_else(PoisonError::into_inner);
-    test();
+    let [first, second] = &DOCKERS;
+    if let Ok(_turn) = second.try_write() {
+        return engines::on_second_docker(test);
+    }
+    if let Ok(_turn) = first.try_write() {
+        return test();
+    }
+    let _turn = second.write().unwrap_or_else(PoisonError::into_inner);
+    engines::on_second_docker(test);
 }
 
 /// The only test on podman.
@@ -187,14 +195,30 @@ pub fn in_turn_on_podman(test: impl FnOnce()) {
     test();
 }
 
-/// The only test on either engine.
+/// The only test on podman and on a Docker.
 pub fn in_turn_on_both(test: impl FnOnce()) {
-    in_turn(|| in_turn_on_podman(test));
+    in_turn_on_podman(|| in_turn(test));
+}
+
+/// The only test on any engine.
+pub fn alone(test: impl FnOnce()) {
+    in_turn_on_podman(|| {
+        let [first, second] = &DOCKERS;
+        let _first = first.write().unwrap_or_else(PoisonError::into_inner);
+        let _second = second.write().unwrap_or_else(PoisonError::into_inner);
+        test();
+    });
+}
+
+/// Not beside those that keep to containers and networks of their own.
+pub fn apart(test: impl FnOnce()) {
+    let _turn = DOCKERS[0].write().unwrap_or_else(PoisonError::into_inner);
+    test();
 }
 
 /// Beside others of its kind, which all keep to containers and networks of their own.
 pub fn beside_others(test: impl FnOnce()) {
-    let _turn = DOCKER.read().unwrap_or_else(PoisonError::into_inner);
+    let _turn = DOCKERS[0].read().unwrap_or_else(PoisonError::into_inner);
     test();
 }
 

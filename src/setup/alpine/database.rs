@@ -3,12 +3,13 @@
 //! `src/database.c`, `apk_db_write_fdb`; apk-world(5), apk-repositories(5)).
 
 use std::collections::BTreeMap;
+use std::io;
 
 use rayon::prelude::*;
 
 use crate::apk::checksum::Checksum;
 use crate::apk::package::{INFO, fields};
-use crate::tree::{Kind, Meta, Node, Owner, TreePath};
+use crate::tree::{Content, Kind, Meta, Owner, TreePath};
 
 use super::super::context::{Package, Setup, SetupError};
 
@@ -28,6 +29,7 @@ pub(in crate::setup) fn write_database(setup: &mut Setup<'_>) -> Result<(), Setu
         .map(|package| Described::of(setup, package))
         .collect::<Result<_, _>>()?;
     let shared: &Setup<'_> = setup;
+    let checksums = checksums(shared).map_err(|(name, error)| setup.unread(&name, error))?;
     // Packages are numbered by their places in the tree, and listed by their names.
     let mut entries: Vec<(&str, String)> = described
         .par_iter()
@@ -36,11 +38,11 @@ pub(in crate::setup) fn write_database(setup: &mut Setup<'_>) -> Result<(), Setu
             let entry = format!(
                 "{}{}\n",
                 described.head(&shared.tags),
-                files(shared, described.package, number)?
+                files(shared, described.package, number, &checksums)
             );
-            Ok((described.package.name.as_str(), entry))
+            (described.package.name.as_str(), entry)
         })
-        .collect::<Result<_, SetupError>>()?;
+        .collect();
     entries.sort();
     let installed: String = entries.into_iter().map(|(_, entry)| entry).collect();
     let mut described = described;
@@ -174,8 +176,36 @@ impl<'a> Described<'a> {
     }
 }
 
+/// The checksums of regular files, by the place of their package and their path.
+type Checksums<'a> = BTreeMap<(usize, &'a TreePath), Checksum>;
+
+/// Hashes every regular file once, however many names it has, and several at once: one package can
+/// hold half of what the image does.
+fn checksums<'a>(setup: &'a Setup<'_>) -> Result<Checksums<'a>, (String, io::Error)> {
+    let packages = setup.packages.iter().enumerate();
+    let regular: Vec<(usize, &TreePath, &Content)> = packages
+        .flat_map(|(number, package)| {
+            let entries = package.entries.iter();
+            entries.filter_map(move |(path, node)| match &node.kind {
+                Kind::File(content) => Some((number, path, content)),
+                _ => None,
+            })
+        })
+        .collect();
+    let hashed = regular.into_par_iter().map(|(number, path, content)| {
+        let checksum = Checksum::sha1_of(content.reader());
+        let checksum = checksum.map_err(|error| (path.to_string(), error))?;
+        Ok(((number, path), checksum))
+    });
+    hashed.collect()
+}
+
 /// The lines of a package's files: each directory with what it has of the package, both sorted.
-fn files(setup: &Setup<'_>, package: &Package, number: usize) -> Result<String, SetupError> {
+fn files(setup: &Setup<'_>, package: &Package, number: usize, checksums: &Checksums<'_>) -> String {
+    let known = |path| match checksums.get(&(number, path)) {
+        Some(checksum) => checksum.clone(),
+        None => Checksum::sha1(b""),
+    };
     let mut directories: BTreeMap<&str, (Option<&Meta>, BTreeMap<&str, String>)> = BTreeMap::new();
     for (path, node) in &package.entries {
         if path.is_root() {
@@ -195,9 +225,16 @@ fn files(setup: &Setup<'_>, package: &Package, number: usize) -> Result<String, 
             continue;
         }
         let (directory, base) = name.rsplit_once('/').unwrap_or(("", name));
-        let lines = file(package, base, node).map_err(|error| setup.unread(name, error))?;
         let (_, held) = directories.entry(directory).or_default();
-        held.insert(base, lines);
+        let checksum = match &node.kind {
+            Kind::Symlink(target) => Checksum::sha1(target.as_bytes()),
+            Kind::File(_) => known(path),
+            Kind::Hardlink(target) => known(target),
+            // apk has no word for devices.
+            _ => continue,
+        };
+        let permissions = permissions('a', &node.meta, FILE);
+        held.insert(base, format!("R:{base}\n{permissions}Z:{checksum}\n"));
     }
     let mut text = String::new();
     for (directory, (meta, held)) in directories {
@@ -207,34 +244,7 @@ fn files(setup: &Setup<'_>, package: &Package, number: usize) -> Result<String, 
         }
         text.extend(held.into_values());
     }
-    Ok(text)
-}
-
-fn file(package: &Package, base: &str, node: &Node) -> std::io::Result<String> {
-    let (checksum, plain) = match &node.kind {
-        Kind::Symlink(target) => (Checksum::sha1(target.as_bytes()), FILE),
-        Kind::File(content) => (Checksum::sha1_of(content.reader())?, FILE),
-        Kind::Hardlink(target) => match content(package, target) {
-            Some(content) => (Checksum::sha1_of(content.reader())?, FILE),
-            None => (Checksum::sha1(b""), FILE),
-        },
-        _ => return Ok(String::new()),
-    };
-    Ok(format!(
-        "R:{base}\n{}Z:{checksum}\n",
-        permissions('a', &node.meta, plain)
-    ))
-}
-
-/// The content of a file that a package has under another name.
-fn content<'a>(package: &'a Package, target: &TreePath) -> Option<&'a crate::tree::Content> {
-    package
-        .entries
-        .iter()
-        .find_map(|(path, node)| match &node.kind {
-            Kind::File(content) if path == target => Some(content),
-            _ => None,
-        })
+    text
 }
 
 /// Owner and mode, where they are not the usual ones.

@@ -1,7 +1,7 @@
 //! Nested networks on an outer one: sizes of packets, names, addresses, backends of iptables.
 
 use super::{Guest, Network, docker, engine, run, unique};
-use crate::smoke::{beside_others, in_turn};
+use crate::smoke::{apart, beside_others};
 
 /// An outer container that serves 20 MB at port 8080, in segments as large as it is told it may
 /// send; the outer network drops what is too large without a word.
@@ -128,7 +128,7 @@ fn nested_networks_keep_off_what_is_reached_outside() {
 
 #[test]
 fn published_ports_answer_with_either_backend() {
-    in_turn(|| {
+    apart(|| {
         for backend in ["legacy", "nft", "auto"] {
             let guest = Guest::start(&[&format!("--env=DIND_IPTABLES={backend}")], &[]);
             let guest = guest.ready().loaded();
@@ -220,7 +220,7 @@ fn is_idle(rule: &str) -> bool {
 
 #[test]
 fn the_network_of_the_host_is_shared_without_harm() {
-    in_turn(|| {
+    apart(|| {
         // A published port of the outer engine, by the rules it made.
         let web = unique("web");
         let image = super::image(super::SUITE);

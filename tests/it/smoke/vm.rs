@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dindimg::smoke::{CellResult, SmokeReport, Verdict};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::in_turn_on_both;
+use super::alone;
 use crate::images::{built, built_image};
 use crate::peers::require;
 use crate::product::{Run, command, kept, recipe};
@@ -74,7 +74,7 @@ fn passed(cell: &CellResult) {
 #[test]
 fn checks_hold_on_virtiofs_without_attributes_and_with_the_next_kernel() {
     peers();
-    in_turn_on_both(|| {
+    alone(|| {
         let checks = ["storage", "refusal"];
         let report = report("bookworm-slim", &VIRTIOFS, &checks);
         for (cell, name) in report.cells.iter().zip(VIRTIOFS) {
@@ -89,7 +89,7 @@ fn checks_hold_on_virtiofs_without_attributes_and_with_the_next_kernel() {
         assert_eq!(refused.len(), 1, "{refused:#?}");
         assert!(refused[0].detail.contains("(virtiofs)"), "{refused:#?}");
     });
-    in_turn_on_both(|| {
+    alone(|| {
         let checks = ["storage", "cgroup"];
         let report = report("trixie-slim", &[NEXT], &checks);
         let [cell] = &report.cells[..] else {
@@ -121,7 +121,7 @@ content = "#!/bin/sh\nexit 3\n"
 fn a_machine_in_which_the_daemon_does_not_start_is_a_failed_cell_and_no_missing_proof() {
     peers();
     let image = built("deaf", DEAF);
-    in_turn_on_both(|| {
+    alone(|| {
         let mut command = command(&kept("cache"));
         command.envs(crate::engines::docker().env());
         command
@@ -264,7 +264,7 @@ fn booting() -> (Child, PathBuf) {
 #[test]
 fn a_signal_leaves_nothing_of_a_machine() {
     peers();
-    in_turn_on_both(|| {
+    alone(|| {
         let (mut child, path) = booting();
         assert!(users(&path) > 0);
         kill_process(Pid::from_child(&child), Signal::INT).expect("alive");
