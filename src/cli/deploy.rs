@@ -52,9 +52,9 @@ pub(super) fn run(arguments: &Deploy, common: &Common, output: &Output) -> Resul
     let promised = looking.promised(named)?;
     let subject = subject(&promised, &choices)?;
     if target.elsewhere && promised.local && !says_image(&choices) {
-        let (name, image) = (&promised.name, &subject.image);
+        let image = &subject.image;
         output.say(&format!(
-            "warning: nobody can pull {image}: {name} has no repository (--set image=REFERENCE, or `repository` in the recipe or the configuration)"
+            "warning: nobody can pull {image}, which has no repository (--set image=REFERENCE, or `repository` in the recipe or the configuration)"
         ));
     }
     let files = target.render(&subject, &choices, &templates, arguments.explain)?;

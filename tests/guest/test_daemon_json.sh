@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report args engine daemon_json
+load log config report args engine daemon_json listen
 config_load
 daemon_keys=$dind/usr/lib/dind/daemon-keys.json
 # Some flags of dockerd 20.10, which has no --validate.

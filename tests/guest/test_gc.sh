@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report ready gc
+load log config report ready gc preload
 config_load
 data_root=$work socket=$work/docker.sock log_file=$work/log
 settings() { # DISK INODES AGE

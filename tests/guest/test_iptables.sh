@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # variables shared with the files under test
-load log config report args engine iptables
+load log config report args engine iptables daemon_json
 config_load
+config_keys=' '
 
 mkdir -p "$work/bin"
 saved_path=$PATH

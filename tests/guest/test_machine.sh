@@ -44,11 +44,11 @@ equals "$(grep -v '^DIND_\(LIB\|RUN_DIR\|QUIET\)=' "$machine/environment")" 'DIN
 it 'takes keys from the variable and from the usual places'
 put /etc/dind/authorized_keys 'ssh-ed25519 AAAA one'
 (
-  DIND_AUTHORIZED_KEYS='ssh-ed25519 BBBB two'
+  DIND_AUTHORIZED_KEYS='ssh-ed25519 AAAAB two'
   machine_keys
 )
 equals "$(cat "$machine/keys/root")" 'ssh-ed25519 AAAA one
-ssh-ed25519 BBBB two'
+ssh-ed25519 AAAAB two'
 
 it 'refuses a private key'
 (
@@ -56,6 +56,29 @@ it 'refuses a private key'
   machine_keys
 ) 2>"$work/said"
 contains "$(cat "$work/said")" 'private key'
+
+it 'refuses keys that sshd would pass over without a word'
+rm "$dind_root/etc/dind/authorized_keys"
+(
+  DIND_AUTHORIZED_KEYS='c3NoLWVkMjU1MTkgQUFBQQ=='
+  machine_keys
+) 2>"$work/said"
+contains "$(cat "$work/said")" 'is a public key'
+(
+  DIND_AUTHORIZED_KEYS='# of the team
+restrict,pty sk-ssh-ed25519@openssh.com AAAAG one
+ssh-ed25519
+ecdsa-sha2-nistp256 AAAAE two'
+  machine_keys
+) 2>"$work/said"
+contains "$(cat "$work/said")" 'no public key: 1'
+rm "$machine/keys/root"
+(
+  DIND_AUTHORIZED_KEYS='# nobody yet'
+  machine_keys
+) 2>"$work/said"
+equals "$(cat "$work/said")" ''
+no [ -e "$machine/keys/root" ]
 
 it 'refuses a machine id that is none'
 (

@@ -191,6 +191,56 @@ fn a_container_in_the_pod_of_a_daemon_answers_at_the_pods_address_and_nothing_is
     });
 }
 
+/// A machine in a pod runs systemd, and lets in by the key that its owner has given.
+#[test]
+fn a_machine_in_a_pod_is_logged_in_to_and_runs_containers() {
+    in_turn_on_podman(|| {
+        let image = engines::podman().load(&built_recipe("vmlc-trixie", "slim"));
+        let directory = tempfile::tempdir().expect("a directory");
+        let keys = directory.path().to_str().expect("UTF-8");
+        let shared = format!("{keys}:/keys");
+        let made =
+            "ssh-keygen -q -t ed25519 -N '' -f /keys/id && mv /keys/id.pub /keys/authorized_keys";
+        let make = [
+            "run",
+            "--rm",
+            "--entrypoint",
+            "sh",
+            "--volume",
+            &shared,
+            &image,
+            "-c",
+            made,
+        ];
+        podman(&make).good();
+
+        let image_is = format!("image={image}");
+        let named = ["--target", "kubernetes-pod", "--set", "name=deploy-machine"];
+        let given = ["--set", &image_is, "--set", "ssh.keys=owner"];
+        let text = deploy("vmlc-trixie", "slim", &[named, given].concat());
+        let text = text.good().stdout;
+        // Podman 4.3 leaves a secret's values in base64.
+        let secret = "secret:\n        secretName: owner\n";
+        let played = text.replace(secret, &format!("hostPath:\n        path: {keys}\n"));
+        assert_ne!(played, text);
+        let before = volumes();
+        let pod = Played::of("deploy-machine", &played);
+        pod.until("deploy-machine", "dindctl ready");
+        pod.give("deploy-machine");
+        let login = format!(
+            "ssh -i /etc/dind/keys/id -o BatchMode=yes -o StrictHostKeyChecking=no root@{ADDRESS} docker run --rm t echo nested"
+        );
+        assert_eq!(pod.until("deploy-machine", &login), "nested");
+        let state = "stat -f -c %T /run /tmp; systemctl is-system-running --wait";
+        assert_eq!(pod.until("deploy-machine", state), "tmpfs\ntmpfs\nrunning");
+        pod.down();
+        for volume in volumes().iter().filter(|one| !before.contains(one)) {
+            podman(&["volume", "rm", "--force", volume]);
+        }
+        podman(&["image", "rm", "--force", &image]);
+    });
+}
+
 #[test]
 fn a_claim_goes_from_one_pod_to_the_next_and_never_to_two() {
     in_turn_on_podman(|| {

@@ -151,7 +151,18 @@ machine_keys() {
   case $machine_authorized in
     *'PRIVATE KEY'*) die "the keys that may log in contain a private key: give the public one, NAME.pub" ;;
   esac
-  [ -n "$(printf '%s' "$machine_authorized" | tr -d '[:space:]')" ] || return 0
+  # sshd passes over what it cannot read without a word. Every key's own text starts with the length of its type.
+  machine_counts=$(printf '%s\n' "$machine_authorized" | awk '
+    /^[ \t\r]*(#|$)/ { next }
+    /(ssh|ecdsa)-[^ \t]+[ \t]+AAAA/ { known++; next }
+    { strange++ }
+    END { print known + 0, strange + 0 }')
+  case $machine_counts in
+    '0 0') return 0 ;;
+    '0 '*) die "none of the keys that may log in is a public key, as in NAME.pub: 'ssh-ed25519 AAAA...'" ;;
+    *' 0') ;;
+    *) warn "of the keys that may log in, lines that are no public key: ${machine_counts#* }" ;;
+  esac
   if ! mkdir -p "$machine/keys" || ! printf '%s\n' "$machine_authorized" >"$machine/keys/root" ||
     ! chmod 644 "$machine/keys/root"; then
     die "cannot write $machine/keys/root, without which nobody can log in"
