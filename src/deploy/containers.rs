@@ -118,7 +118,7 @@ pub(super) fn daemon(
         args.extend(["--iptables=false", "--ip6tables=false"].map(str::to_owned));
     }
     let kubernetes = place != Place::Engine;
-    let probes = probes(contract, native);
+    let probes = probes(contract);
     Container {
         name: match place {
             Place::Sidecar => "docker".to_owned(),
@@ -239,7 +239,7 @@ pub(super) fn client(
     // Nothing else waits for a daemon that is a container beside it.
     let waits = place == Place::Sidecar && !native;
     let command = match waits {
-        true => format!("{WAIT}; {command}"),
+        true => format!("{WAIT} || exit; {command}"),
         false => command.to_owned(),
     };
     let words = vec!["sh".to_owned(), "-c".to_owned(), command];
@@ -266,10 +266,11 @@ pub(super) fn client(
     }
 }
 
-/// Waits for a daemon, two minutes at most. Without `$`, which Podman and Kubernetes read differently.
-const WAIT: &str = "timeout 120 sh -c 'until docker version >/dev/null 2>&1; do sleep 1; done'";
+/// Waits for a daemon as long as its start may take. Without `$`, which Podman and Kubernetes read
+/// differently.
+const WAIT: &str = "timeout 900 sh -c 'until docker version >/dev/null 2>&1; do sleep 1; done'";
 
-/// Seconds of a start: with images that are loaded, services and steps of one's own.
+/// Seconds of a start, as in [`WAIT`]: with images that are loaded, services and steps of one's own.
 const START: u32 = 900;
 
 /// How the daemon is asked how it is.
@@ -279,7 +280,7 @@ struct Probes {
     liveness: Option<Probe>,
 }
 
-fn probes(contract: &Contract, native: bool) -> Probes {
+fn probes(contract: &Contract) -> Probes {
     let exec = |words: &[&str], period, failures| Probe {
         exec: words.iter().map(|word| (*word).to_owned()).collect(),
         period,
@@ -307,7 +308,7 @@ fn probes(contract: &Contract, native: bool) -> Probes {
     Probes {
         // Kubernetes starts what comes after a native sidecar when this has held once.
         startup: Some(exec(&ready, 1, START)),
-        readiness: (!native).then(|| exec(&ready, 10, 3)),
+        readiness: Some(exec(&ready, 10, 3)),
         liveness: Some(exec(&["dindctl", "health"], 30, 3)),
     }
 }

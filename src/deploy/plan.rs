@@ -9,10 +9,10 @@ use super::containers::{amount, client, daemon};
 use super::engine::{Engine, processors};
 use super::error::DeployError;
 use super::model::{Container, Kind, Mount, Resources, Security, Volume};
-use super::runtime::{is_sysbox, security};
+use super::runtime::{is_gvisor, is_sysbox, security};
 use super::storage::{self, Storage};
 use super::subject::Subject;
-use super::volumes::{SUBORDINATE, host_volumes, shared, subordinates};
+use super::volumes::{SUBORDINATE, host_volumes, shared, subordinates, subordinates_of};
 use crate::guest::Contract;
 
 /// What reads the manifest.
@@ -56,8 +56,14 @@ pub struct Plan {
     pub runtime_class: String,
     /// Whether the pod has the host's users: `false`, or nothing for the default.
     pub host_users: String,
+    /// Whether what is privileged is so in a user namespace of the pod's own.
+    pub mapped: bool,
+    /// Whether the runtime is gVisor.
+    pub gvisor: bool,
     /// The numbers of nested users in a pod's own user namespace (subuid(5)), or nothing.
     pub subordinate: &'static str,
+    /// The object that has them.
+    pub subordinates: String,
     /// What makes the daemon's user the owner of its volumes, where that is not root.
     pub owner: Option<Container>,
     /// The level of the Pod Security Standards, or nothing where the namespace is not rendered.
@@ -183,8 +189,11 @@ pub(super) fn plan(
             Place::Engine => contract.stop_timeout,
             Place::Sidecar | Place::Pod => contract.stop_timeout.saturating_mul(2).max(GRACE),
         },
+        mapped: host_users == "false" && daemon.security.privileged,
+        gvisor: is_gvisor(&runtime_class),
         host_users: host_users.to_owned(),
         subordinate,
+        subordinates: subordinates_of(&name),
         owner: (contract.profile == "rootless" && place != Place::Engine).then(|| owner(&daemon)),
         pod_security: match guarded {
             true => level(&daemon, &volumes),
@@ -274,6 +283,12 @@ fn together(
     let rootless = contract.profile == "rootless";
     let kind = storage.kind.as_str();
     let namespace = choices.get("namespace");
+    let runtime = choices.get("runtime-class");
+    if is_gvisor(runtime) && !matches!(contract.profile.as_str(), "dind" | "rootless") {
+        return Err(DeployError::Together(format!(
+            "the kernel of {runtime} has no packet filter, and less than systemd and nodes of kind need: images of the profile dind run in it"
+        )));
+    }
     let reason = match host_users {
         "true" if rootless => {
             "a rootless daemon needs all of /proc, which Kubernetes gives to user namespaces alone: leave `host-users` away".to_owned()
@@ -286,7 +301,11 @@ fn together(
         {
             format!("`pod-security` would open the namespace {namespace}: name another one")
         }
-        _ if rootless && place != Place::Engine && choices.get("device.resource").is_empty() => {
+        _ if rootless
+            && place != Place::Engine
+            && !is_sysbox(runtime)
+            && choices.get("device.resource").is_empty() =>
+        {
             "a rootless daemon needs /dev/net/tun, which pods are given by a device plugin: say --set device.resource=NAME, the plugin's name for it".to_owned()
         }
         _ => return Ok(()),
@@ -306,7 +325,7 @@ fn level(daemon: &Container, volumes: &[Volume]) -> &'static str {
 /// Volumes of pods are root's, and a daemon changes the mode of its directory.
 fn owner(daemon: &Container) -> Container {
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let own = |one: &&Mount| one.sub_path.is_empty() && !one.read_only;
+    let own = |one: &&Mount| !one.read_only;
     let mounts: Vec<Mount> = daemon.mounts.iter().filter(own).cloned().collect();
     let paths = mounts.iter().map(|mount| mount.path.clone());
     Container {

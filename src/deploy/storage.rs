@@ -4,7 +4,7 @@ use super::choices::{Choices, bytes};
 use super::error::DeployError;
 use super::model::{Device, Kind, Mount, Variable, Volume};
 use super::plan::{Claim, Place};
-use super::runtime::is_kata;
+use super::runtime::{is_gvisor, is_kata};
 use crate::guest::Contract;
 
 /// What the daemon's data is kept on, and what that takes.
@@ -46,6 +46,8 @@ pub(super) fn storage(
         Some(kind) => kind,
         // A directory of such a machine is virtiofs, which no overlay can be written to.
         None if is_kata(runtime) => "loop",
+        // An overlay is written in memory alone there (gvisor.dev, "Docker in gVisor").
+        None if is_gvisor(runtime) => "memory",
         None => choices.get("storage.kind"),
     };
     if contract.profile == "rootless" && matches!(kind, "loop" | "block") {

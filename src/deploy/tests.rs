@@ -120,11 +120,46 @@ fn every_target_of_every_profile_is_as_it_was() {
     }
 }
 
+#[test]
+fn a_manifest_of_ours_that_lost_its_volumes_and_limits_is_told_so() {
+    let whole = text("kubernetes-pod", "dind", &[]);
+    let (head, _) = whole.split_once("      volumeMounts:\n").expect("mounts");
+    let (before, after) = head.split_once("      resources:\n").expect("limits");
+    let (_, probes) = after.split_once("      startupProbe:\n").expect("probes");
+    let found = check(&format!("{before}      startupProbe:\n{probes}")).expect("a manifest");
+    let rules: Vec<&str> = found.iter().map(|finding| finding.rule).collect();
+    assert!(rules.contains(&"data-directory-volume"), "{found:?}");
+    assert!(rules.contains(&"missing-limits"), "{found:?}");
+}
+
+#[test]
+fn a_claim_of_a_rootless_daemon_becomes_its_users() {
+    let said = [("storage.kind", "persistent"), ("name", "7up")];
+    let text = text("kubernetes-pod", "rootless", &said);
+    let (_, owned) = text.split_once("1000:1000\"\n").expect("an owner");
+    let path = owned.lines().next().expect("a path").trim();
+    assert_eq!(path, "- /home/rootless/.local/share/docker", "{text}");
+    assert!(!text.contains("\"-subid"), "{text}");
+}
+
+#[test]
+fn gvisor_has_memory_for_overlays_and_no_machines() {
+    let said = [("runtime-class", "gvisor")];
+    for target in ["kubernetes-pod", "docker-run"] {
+        let text = text(target, "dind", &said);
+        assert!(text.contains("--net-raw"), "{text}");
+        let error = rendered(target, "vmlc", &said, false).expect_err("no systemd");
+        assert!(error.to_string().contains("systemd"), "{error}");
+    }
+    let pod = text("kubernetes-pod", "dind", &said);
+    assert!(pod.contains("medium: Memory"), "{pod}");
+}
+
 /// Nothing that the checks of manifests warn of is in one of ours, whatever is said; but for a port
 /// without TLS, where that was asked for, and the images of runners, which are the user's.
 #[test]
 fn no_manifest_has_what_the_checks_warn_of() {
-    let said: [&[(&str, &str)]; 7] = [
+    let said: [&[(&str, &str)]; 9] = [
         &[],
         &[("connection", "tcp")],
         &[("connection", "socket")],
@@ -132,6 +167,8 @@ fn no_manifest_has_what_the_checks_warn_of() {
         &[("storage.kind", "block"), ("runtime-class", "kata")],
         &[("storage.kind", "persistent")],
         &[("runtime-class", "sysbox-runc")],
+        &[("runtime-class", "gvisor")],
+        &[("host-users", "false")],
     ];
     let of_others = ["github-runners", "jenkins-agent", "jenkins-cloud"];
     let (mut checked, mut found) = (0, Vec::new());

@@ -70,9 +70,14 @@ pub(super) fn subordinates(name: &str, daemon: &mut Container) -> Volume {
         name: "subid".to_owned(),
         note: String::new(),
         kind: Kind::Config {
-            name: format!("{name}-subid"),
+            name: subordinates_of(name),
         },
     }
+}
+
+/// The name of the object that has the numbers of nested users.
+pub(super) fn subordinates_of(name: &str) -> String {
+    format!("{name}-subid")
 }
 
 /// What comes from outside.
@@ -102,16 +107,19 @@ pub(super) fn host_volumes(place: Place, contract: &Contract, choices: &Choices)
                 "File",
                 "who may log in as root",
             ),
-            Place::Sidecar | Place::Pod => Volume {
-                name: "keys".to_owned(),
-                note: "who may log in as root: the file authorized_keys".to_owned(),
-                kind: Kind::Secret {
-                    name: match choices.given("ssh.keys") {
-                        Some(said) => said.to_owned(),
-                        None => format!("{}-keys", choices.get("name")),
-                    },
-                },
-            },
+            Place::Sidecar | Place::Pod => {
+                let name = match choices.given("ssh.keys") {
+                    Some(said) => said.to_owned(),
+                    None => format!("{}-keys", choices.get("name")),
+                };
+                Volume {
+                    name: "keys".to_owned(),
+                    note: format!(
+                        "who may log in as root: kubectl create secret generic {name} --from-file=authorized_keys=KEYS.pub"
+                    ),
+                    kind: Kind::Secret { name },
+                }
+            }
         }),
         _ => {}
     }

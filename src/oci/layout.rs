@@ -67,19 +67,13 @@ pub fn write_layout(
         .par_iter()
         .map(|layer| is_whole(&blob_directory, layer))
         .collect();
-    let written: Vec<Result<(), OciError>> = layers
-        .par_iter()
-        .zip(whole)
-        .map(|(layer, whole)| {
-            if whole {
-                reporter.advance(task, layer.size);
-                return Ok(());
-            }
-            put_layer(&blob_directory, layer, blobs, progress)
-        })
-        .collect();
-    // Of several that cannot be written, the first in their order is told.
-    let written: Result<(), OciError> = written.into_iter().collect();
+    let written = layers.par_iter().zip(whole).try_for_each(|(layer, whole)| {
+        if whole {
+            reporter.advance(task, layer.size);
+            return Ok(());
+        }
+        put_layer(&blob_directory, layer, blobs, progress)
+    });
     reporter.finish(task, if written.is_ok() { "" } else { "failed" });
     written?;
     for document in set.documents() {

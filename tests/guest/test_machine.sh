@@ -64,6 +64,12 @@ rm "$dind_root/etc/dind/authorized_keys"
   machine_keys
 ) 2>"$work/said"
 contains "$(cat "$work/said")" 'is a public key'
+# Files of variables keep the quotes.
+(
+  DIND_AUTHORIZED_KEYS='"ssh-ed25519 AAAAC one"'
+  machine_keys
+) 2>"$work/said"
+contains "$(cat "$work/said")" 'is a public key'
 (
   DIND_AUTHORIZED_KEYS='# of the team
 restrict,pty sk-ssh-ed25519@openssh.com AAAAG one

@@ -152,9 +152,9 @@ thread_local! {
 
 /// Has [`docker`] stand for the second one while a test runs.
 pub fn on_second_docker(test: impl FnOnce()) {
-    SECOND.set(true);
+    let before = SECOND.replace(true);
     test();
-    SECOND.set(false);
+    SECOND.set(before);
 }
 
 /// A private Docker that shares the machine's network and changes nothing in it: for builds that

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use dindimg::process::Interrupt;
@@ -179,14 +179,23 @@ static PODMAN: Mutex<()> = Mutex::new(());
 /// The only test on its Docker.
 pub fn in_turn(test: impl FnOnce()) {
     let [first, second] = &DOCKERS;
-    if let Ok(_turn) = second.try_write() {
+    if let Some(_turn) = free(second) {
         return engines::on_second_docker(test);
     }
-    if let Ok(_turn) = first.try_write() {
+    if let Some(_turn) = free(first) {
         return test();
     }
     let _turn = second.write().unwrap_or_else(PoisonError::into_inner);
     engines::on_second_docker(test);
+}
+
+/// The turn, where nobody has it; a test that failed has it no longer.
+fn free(docker: &RwLock<()>) -> Option<RwLockWriteGuard<'_, ()>> {
+    match docker.try_write() {
+        Ok(turn) => Some(turn),
+        Err(TryLockError::Poisoned(failed)) => Some(failed.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// The only test on podman.
@@ -200,7 +209,7 @@ pub fn in_turn_on_both(test: impl FnOnce()) {
     in_turn_on_podman(|| in_turn(test));
 }
 
-/// The only test on any engine.
+/// The only one of the tests that wait for a turn.
 pub fn alone(test: impl FnOnce()) {
     in_turn_on_podman(|| {
         let [first, second] = &DOCKERS;

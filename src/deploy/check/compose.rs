@@ -121,6 +121,9 @@ fn container(name: &str, field: &Field<'_>, volumes: &BTreeMap<String, Source>) 
     one.ready = extends || check.is_some_and(|check| !off(&check));
     one.started = one.ready;
     one.ready_at = field.nearest(&["healthcheck"]);
+    let test = field.at(&["healthcheck", "test"]);
+    let test = test.map(|test| texts(&test)).unwrap_or_default();
+    one.asked = test.iter().any(|text| text.contains("dindctl"));
     if let Some(after) = field.get("depends_on") {
         one.after = depends(&after);
     }

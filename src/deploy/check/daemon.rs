@@ -42,8 +42,8 @@ pub struct Listening {
 }
 
 /// The daemon that a container runs, if it runs one. It does when its command starts one; when its
-/// image is named for that, and it is not a client with a command of its own; and when it has every
-/// privilege and a volume on a data directory.
+/// image is named for that, and it is not a client with a command of its own; when it has every
+/// privilege and a volume on a data directory; and when it is asked for a daemon, or told how one is run.
 pub fn recognise(container: &Container) -> Option<Daemon> {
     let tokens = tokens(&container.words);
     let started = starts(&tokens);
@@ -63,10 +63,13 @@ pub fn recognise(container: &Container) -> Option<Daemon> {
         mounts.any(|one| one.path == path && !one.read_only && on(&one.source))
     };
     let data = privileged && !told && (kept(DATA) || kept(ROOTLESS_DATA));
-    if !started && !named && !data {
+    let own = !works && !told && is_of_this_project(container);
+    if !started && !named && !data && !own {
         return None;
     }
-    let rootless = image.is_some_and(Reference::rootless) || kept(ROOTLESS_DATA);
+    // A daemon of root's has privileges, and nothing to choose.
+    let chosen = own && container.security.seccomp && container.security.privileged.is_none();
+    let rootless = image.is_some_and(Reference::rootless) || kept(ROOTLESS_DATA) || chosen;
     let machine = image.is_some_and(Reference::machine);
     let node = image.is_some_and(|image| image.repository.ends_with("kindest/node"));
     let usual = match (rootless, node) {
@@ -85,6 +88,12 @@ pub fn recognise(container: &Container) -> Option<Daemon> {
         listening: listening(container, &tokens, machine),
     };
     Some(daemon)
+}
+
+/// Whether a container's image is one of this project's with a daemon, by what only those are told.
+fn is_of_this_project(container: &Container) -> bool {
+    let settings = &container.env.settings;
+    settings.keys().any(|name| name.starts_with("DIND_")) || container.asked
 }
 
 /// Whether a container is told of a daemon elsewhere; a socket may be that of its own.

@@ -119,6 +119,8 @@ pub struct Container {
     pub ready: bool,
     /// Where that would stand.
     pub ready_at: Place,
+    /// It is asked by `dindctl`, which images of this project have.
+    pub asked: bool,
     /// Services that it is started after.
     pub after: Vec<After>,
     /// Names by which others of the group reach it.
@@ -297,6 +299,7 @@ impl Container {
             started: false,
             ready: false,
             ready_at: place.clone(),
+            asked: false,
             after: Vec::new(),
             names: Vec::new(),
             hostname: None,

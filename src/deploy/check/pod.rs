@@ -146,6 +146,12 @@ impl Pod<'_, '_> {
             Life::Sidecar | Life::Init => "startupProbe",
         };
         container.ready_at = field.nearest(&[probe]);
+        let probes = ["startupProbe", "readinessProbe", "livenessProbe"];
+        container.asked = probes.iter().any(|probe| {
+            let command = field.at(&[*probe, "exec"]);
+            let command = command.map(|exec| exec.list("command")).unwrap_or_default();
+            command.iter().any(|word| word.text() == Some("dindctl"))
+        });
         let grace = self.spec.get("terminationGracePeriodSeconds");
         container.stop = grace.and_then(|grace| Some((grace.number()? as f64, grace.place)));
         for (key, namespace) in NAMESPACES {

@@ -194,7 +194,7 @@ fn checksums<'a>(setup: &'a Setup<'_>) -> Result<Checksums<'a>, (String, io::Err
         .collect();
     let hashed = regular.into_par_iter().map(|(number, path, content)| {
         let checksum = Checksum::sha1_of(content.reader());
-        let checksum = checksum.map_err(|error| (path.to_string(), error))?;
+        let checksum = checksum.map_err(|error| (path.as_str().to_owned(), error))?;
         Ok(((number, path), checksum))
     });
     hashed.collect()

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::deploy;
 use crate::deliver::busybox_archive;
@@ -26,8 +27,12 @@ fn sh(engine: &Engine, script: &str) -> Run {
 
 /// Gives the daemon in a container the nested image `t`.
 fn give(engine: &Engine, container: &str) {
-    let archive = kept("contract").join("nested-deploy.tar");
-    busybox_archive(&archive);
+    static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
+    let archive = ARCHIVE.get_or_init(|| {
+        let path = kept("contract").join("nested-deploy.tar");
+        busybox_archive(&path);
+        path
+    });
     let to = format!("{container}:/t.tar");
     engine.run(&["cp", archive.to_str().expect("UTF-8"), &to]);
     engine.run(&["exec", container, "docker", "load", "-qi", "/t.tar"]);

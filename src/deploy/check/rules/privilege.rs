@@ -1,6 +1,5 @@
 //! What a container may.
 
-use super::super::daemon::is_client;
 use super::super::image::Reference;
 use super::super::model::{Container, Group, Manifest, Platform};
 use super::{Found, Level, subject};
@@ -37,7 +36,7 @@ pub fn without_need(manifest: &Manifest) -> Vec<Found> {
 /// A client by its image, or one that is told of a daemon that is not its own.
 fn client(group: &Group, one: &Container) -> bool {
     one.reference().is_some_and(Reference::client)
-        || (is_client(one) && group.daemons().next().is_some())
+        || (one.env.settings.contains_key("DOCKER_HOST") && group.daemons().next().is_some())
 }
 
 /// Daemons outside of GitLab, whose runner grants what its own configuration says. Runtime classes

@@ -7,7 +7,7 @@
 rootless_seccomp='docker run --security-opt seccomp=unconfined; in a pod seccompProfile.type: Unconfined'
 rootless_apparmor='docker run --security-opt apparmor=unconfined; in a pod appArmorProfile.type: Unconfined'
 rootless_proc='docker run --security-opt systempaths=unconfined, with podman unmask=ALL; in a pod procMount: Unmasked'
-rootless_tun='docker run --device /dev/net/tun; in a pod a volume with the hostPath /dev/net/tun'
+rootless_tun='docker run --device /dev/net/tun; in a pod the resource of a device plugin'
 rootless_ids='docker run --cap-add SETUID --cap-add SETGID; in a pod securityContext.capabilities.add'
 rootless_gain='docker run without --security-opt no-new-privileges; in a pod allowPrivilegeEscalation: true'
 rootless_space='

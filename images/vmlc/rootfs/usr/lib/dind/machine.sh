@@ -154,7 +154,7 @@ machine_keys() {
   # sshd passes over what it cannot read without a word. Every key's own text starts with the length of its type.
   machine_counts=$(printf '%s\n' "$machine_authorized" | awk '
     /^[ \t\r]*(#|$)/ { next }
-    /(ssh|ecdsa)-[^ \t]+[ \t]+AAAA/ { known++; next }
+    /(^|[ \t])((webauthn-)?sk-)?(ssh|ecdsa)-[^ \t]+[ \t]+AAAA/ { known++; next }
     { strange++ }
     END { print known + 0, strange + 0 }')
   case $machine_counts in
