@@ -239,7 +239,9 @@ pub(super) fn client(
     // Nothing else waits for a daemon that is a container beside it.
     let waits = place == Place::Sidecar && !native;
     let command = match waits {
-        true => format!("{WAIT} || exit; {command}"),
+        true => {
+            format!("{WAIT} || {{ echo 'the daemon does not answer' >&2; exit 1; }}; {command}")
+        }
         false => command.to_owned(),
     };
     let words = vec!["sh".to_owned(), "-c".to_owned(), command];
